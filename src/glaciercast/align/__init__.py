@@ -1,0 +1,1 @@
+"""Stage two: composites and harmonisation into ``/aligned``."""

@@ -1,0 +1,108 @@
+"""What every command shares: errors become one line and an exit code, results become JSON or text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from glaciercast.errors import GlaciercastError, InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output; everything else goes to standard error.")]
+Out = Annotated[str, typer.Option("--out", "-o", help="Run folder to write; never overwritten, an unfinished one is taken up again.")]
+
+ConfigFile = Annotated[str | None, typer.Option("--config", "-c", help="YAML file with windows, models and training.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override a key of the config: training.epochs=5; can be repeated.")]
+
+
+class _Debug:
+    on = False
+
+
+def set_debug(on: bool) -> None:
+    """Show tracebacks of errors that would else be one line."""
+    _Debug.on = on
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turn errors into one line on standard error and the exit code that goes with them."""
+    try:
+        yield
+    except GlaciercastError as error:
+        if _Debug.on:
+            raise
+        fail(str(error), error.exit_code)
+    except OSError as error:
+        if _Debug.on:
+            raise
+        fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        fail("interrupted; the same command goes on from here", 1)
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line and exit."""
+    typer.echo(f"glaciercast: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+def run_command(work: Callable[[], dict[str, Any]], as_json: bool, text: Callable[[dict[str, Any]], str]) -> None:
+    """Run `work` with progress on standard error and print its result as JSON or as `text`."""
+    from glaciercast import progress
+
+    progress.show(sys.stderr.isatty() or not as_json)
+    with reporting():
+        result = work()
+        typer.echo(json.dumps(result, indent=2, allow_nan=False, default=str) if as_json else text(result))
+
+
+def overrides(assignments: list[str] | None) -> dict[str, Any]:
+    """Parse ``key.subkey=value`` options; values are read as YAML.
+
+    Raises
+    ------
+    InputError
+        If an assignment has no ``=``.
+    """
+    import yaml
+
+    parsed = {}
+    for assignment in assignments or []:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: expected KEY=VALUE, such as training.epochs=5")
+        parsed[key.strip()] = yaml.safe_load(value)
+    return parsed
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """Parse ``lon min,lat min,lon max,lat max``."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"box '{text}': expected four numbers, lon min,lat min,lon max,lat max") from error
+    return west, south, east, north
+
+
+def benchmark_text(result: dict[str, Any]) -> str:
+    """Return the benchmark table for a terminal."""
+    from glaciercast.report import tables
+
+    return f"{tables.text_table(result)}\n{result['split']['text']}"
+
+
+def forecast_text(result: dict[str, Any]) -> str:
+    """Return what a forecast wrote."""
+    return f"{result['model']}, issued {result['issue_time']}, valid {', '.join(result['valid'])}\n{result['netcdf']}"
+
+
+def pipeline_text(result: dict[str, Any]) -> str:
+    """Return the outcome of a whole run."""
+    site = result["benchmark"]["site"]
+    parts = [site["title"], site["note"], "", benchmark_text(result["benchmark"]), "", forecast_text(result["forecast"]), result["report"]]
+    return "\n".join(parts)

@@ -1,0 +1,1 @@
+"""Stage one: raw scenes become ``/optical`` (masks, indices, gap filling, building)."""

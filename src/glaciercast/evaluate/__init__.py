@@ -1,0 +1,1 @@
+"""Skill against baselines, with intervals or a sentence that says why there are none."""

@@ -1,0 +1,100 @@
+"""The benchmark table: every model beside the baselines that it must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glaciercast import grid
+from glaciercast.errors import GlaciercastError
+from glaciercast.patches.series import Series
+from glaciercast.patches.splits import PARTS, TimeSplit
+from glaciercast.schema import ALIGNED
+from glaciercast.stats import bootstrap
+from glaciercast.stats.scores import ErrorSums, skill
+
+
+def build(
+    series: Series, split: TimeSplit, sums: dict[str, ErrorSums], facts: dict[str, dict[str, Any]], site: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the benchmark's results.
+
+    Parameters
+    ----------
+    sums
+        Model → error sums on the test part.
+    facts
+        Model → ``kind`` (baseline or network), ``parameters``, ``train_seconds``, ``residual``.
+    site
+        Name, title, note, attribution and whether it is a glacier.
+
+    Raises
+    ------
+    GlaciercastError
+        If there is no baseline, or nothing was observed in the test part.
+    """
+    baselines = [name for name in sums if facts[name]["kind"] == "baseline"]
+    if not baselines:
+        raise GlaciercastError("a benchmark without a baseline says nothing; expected at least one")
+    if not any(s.weight.sum() > 0 for s in sums.values()):
+        raise GlaciercastError("no pixel of the test part was observed; there is nothing to score")
+    best = min(baselines, key=lambda name: sums[name].mse())
+    leads = range(split.n_target)
+    best_by_lead = [min(baselines, key=lambda name, lead=lead: sums[name].mse(lead)) for lead in leads]  # type: ignore[misc]
+    clusters = bootstrap.time_blocks(split.issues("test"), split.gap)
+    models = {}
+    for name, result in sums.items():
+        interval = bootstrap.skill_interval(result.squared.sum(1), sums[best].squared.sum(1), clusters) if name != best else None
+        models[name] = {
+            **facts[name],
+            "mse": _known(result.mse()),
+            "mae": _known(result.mae()),
+            "mse_by_lead": [_known(result.mse(lead)) for lead in leads],
+            "mae_by_lead": [_known(result.mae(lead)) for lead in leads],
+            "skill": _known(skill(result.mse(), sums[best].mse())),
+            "skill_by_lead": [_known(skill(result.mse(lead), sums[best_by_lead[lead]].mse(lead))) for lead in leads],
+            "skill_interval": interval,
+        }
+    n_clusters = len(np.unique(clusters))
+    variable = series.variables[0]
+    return {
+        "site": {**site, "crs": grid.crs_name(series.geobox), "resolution": abs(series.geobox.resolution.x)},
+        "variable": variable,
+        "units": ALIGNED.variables[variable].units,
+        "split": describe_split(series, split),
+        "leads": [lead + 1 for lead in leads],
+        "lead_label": "months" if series.attributes["cadence"] == "MS" else f"steps of {series.attributes['cadence']}",
+        "clusters": n_clusters,
+        "interval_note": bootstrap.interval_sentence(n_clusters, split.gap),
+        "best_baseline": best,
+        "best_baseline_by_lead": best_by_lead,
+        "models": models,
+    }
+
+
+def _known(value: float) -> float | None:
+    """Return the value, or None where nothing was observed to score: JSON has no NaN."""
+    return value if value == value else None
+
+
+def describe_split(series: Series, split: TimeSplit) -> dict[str, Any]:
+    """Return the dates of the parts and the gap, as the results keep them."""
+    parts: dict[str, list[str]] = {
+        part: [f"{series.starts[steps.start]:%Y-%m}", f"{series.starts[steps.stop - 1]:%Y-%m}"]
+        for part, steps in ((p, split.targets[p]) for p in PARTS)
+    }
+    windows = {part: len(split.issues(part)) for part in PARTS}
+    text = (
+        f"split by time: targets of training {parts['train'][0]} to {parts['train'][1]}, validation {parts['validation'][0]} to "
+        f"{parts['validation'][1]}, test {parts['test'][0]} to {parts['test'][1]}; {split.gap} steps between parts belong to none"
+    )
+    return {
+        "name": "time",
+        "text": text,
+        **parts,
+        "gap_steps": split.gap,
+        "n_input": split.n_input,
+        "n_target": split.n_target,
+        "windows": windows,
+    }

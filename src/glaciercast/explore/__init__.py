@@ -1,0 +1,1 @@
+"""What the data show before any model: coverage, season, trend, spatial differences."""

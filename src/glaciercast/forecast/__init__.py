@@ -1,0 +1,1 @@
+"""Full-scene forecasts from patches, and their export."""

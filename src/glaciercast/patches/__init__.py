@@ -1,0 +1,1 @@
+"""Windows over a cube: splits, sampling from a memory map, normalising, tiling."""

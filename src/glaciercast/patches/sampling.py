@@ -1,0 +1,161 @@
+"""Batches of windows: what a forecaster sees and what it is to forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from glaciercast.errors import InputError
+
+if TYPE_CHECKING:
+    from glaciercast.patches.cache import Cache
+
+
+class WindowShape(Protocol):
+    """The part of a task that cutting windows needs (see `glaciercast.models.base.Task`)."""
+
+    @property
+    def n_target(self) -> int: ...  # noqa: D102
+    @property
+    def history(self) -> int: ...  # noqa: D102
+    @property
+    def variables(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class Batch(NamedTuple):
+    """Windows of b samples, V variables, H past and T future steps.
+
+    Attributes
+    ----------
+    past
+        float32 (b, H, V, y, x), physical units, filled from the past only, NaN where never seen; the last frame is the issue step.
+    past_observed
+        float32 (b, H, V, y, x), observed fraction, 0 … 1.
+    season_past, season_future
+        float32 (b, H, 2) and (b, T, 2): sine and cosine of the phase of the year.
+    index_past, index_future
+        int64 (b, H) and (b, T): season, 0 … period − 1.
+    origin
+        int64 (b, 2): row and column of the patch's first pixel in the scene.
+    target, target_weight
+        float32 (b, T, V, y, x): the truth and its observed fraction (0 where NaN); None in a forecast.
+    """
+
+    past: Tensor
+    past_observed: Tensor
+    season_past: Tensor
+    season_future: Tensor
+    index_past: Tensor
+    index_future: Tensor
+    origin: Tensor
+    target: Tensor | None
+    target_weight: Tensor | None
+
+
+class PatchDataset(Dataset[Batch]):
+    """All windows of some issue steps at some patch origins; whole batches are gathered at once.
+
+    Parameters
+    ----------
+    cache
+        Channels: the variables, then their observed fractions.
+    issues
+        Issue steps, int64 (issue,).
+    origins
+        Row and column of each patch, int64 (patch, 2).
+    season, season_index
+        Calendar of every step, future ones included: float32 (step, 2), int64 (step,).
+    size
+        Height and width of a patch.
+    with_target
+        False in a forecast: nothing after the issue step is read.
+    """
+
+    def __init__(
+        self, cache: Cache, issues: np.ndarray, origins: np.ndarray, task: WindowShape, season: np.ndarray, season_index: np.ndarray,
+        size: tuple[int, int], with_target: bool = True,
+    ) -> None:  # fmt: skip
+        self.cache, self.task, self.size, self.with_target = cache, task, size, with_target
+        self.issues, self.origins = np.asarray(issues, "int64"), np.asarray(origins, "int64")
+        self.season, self.season_index = torch.from_numpy(season), torch.from_numpy(season_index)
+
+    def __len__(self) -> int:
+        return len(self.issues) * len(self.origins)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return the windows `indices` as one batch; index = issue · patches + patch."""
+        issue, patch = np.divmod(np.asarray(indices, "int64"), len(self.origins))
+        steps, origin = self.issues[issue], self.origins[patch]
+        history, n_target, n = self.task.history, self.task.n_target, len(self.task.variables)
+        extent = history + (n_target if self.with_target else 0)
+        block = torch.from_numpy(self.cache.gather(steps - history + 1, origin[:, 0], origin[:, 1], extent, *self.size))
+        target = block[:, history:, :n] if self.with_target else None
+        weight = None if target is None else torch.where(target.isnan(), 0.0, block[:, history:, n:])
+        past_steps = torch.from_numpy(steps[:, None] + np.arange(1 - history, 1))
+        future_steps = torch.from_numpy(steps[:, None] + np.arange(1, n_target + 1))
+        return Batch(
+            past=block[:, :history, :n],
+            past_observed=block[:, :history, n:],
+            season_past=self.season[past_steps],
+            season_future=self.season[future_steps],
+            index_past=self.season_index[past_steps],
+            index_future=self.season_index[future_steps],
+            origin=torch.from_numpy(origin),
+            target=target,
+            target_weight=weight,
+        )
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of indices in an order that (seed, epoch) alone decides, so that a resumed training sees what a straight one sees."""
+
+    def __init__(self, n_samples: int, batch_size: int, seed: int = 0, shuffle: bool = True) -> None:
+        self.n_samples, self.batch_size, self.seed, self.shuffle = n_samples, batch_size, seed, shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return (self.n_samples + self.batch_size - 1) // self.batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.n_samples)
+        if self.shuffle:
+            np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch])).shuffle(order)
+        for start in range(0, self.n_samples, self.batch_size):
+            yield order[start : start + self.batch_size].tolist()
+
+
+def loader(dataset: PatchDataset, batch_size: int, seed: int = 0, shuffle: bool = True) -> DataLoader[Batch]:
+    """Return a loader of whole batches, in this process: gathering them costs less than handing them over."""
+    return DataLoader(dataset, batch_sampler=EpochBatches(len(dataset), batch_size, seed, shuffle), collate_fn=_as_is, num_workers=0)
+
+
+def patch_origins(shape: tuple[int, int], patch: int, stride: int) -> np.ndarray:
+    """Return the origins of patches every `stride` pixels, the last ones moved to the edge, int64 (patch, 2).
+
+    Raises
+    ------
+    InputError
+        If the scene is smaller than a patch, or the stride is no step forward.
+    """
+    if stride < 1:
+        raise InputError(f"stride: expected at least 1 pixel, found {stride}")
+    if min(shape) < patch:
+        raise InputError(f"the scene is {shape[0]}×{shape[1]} pixels, smaller than a patch of {patch}")
+    rows, cols = (sorted({*range(0, size - patch + 1, stride), size - patch}) for size in shape)
+    return np.array([(row, col) for row in rows for col in cols], dtype="int64")
+
+
+def _as_is(batch: Any) -> Any:
+    return batch

@@ -1,0 +1,223 @@
+"""The cube's contract: groups, variables, dims, dtypes, units and CF attributes, with a version.
+
+A cube is an xarray `DataTree` in one Zarr v3 store. `validate` checks one against the contract and names the
+variable, what was expected and what was found; `upgrade` brings a cube of an older version to this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from glaciercast.errors import SchemaError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+VERSION = 1
+CONVENTIONS = "CF-1.11"
+GRID = ("time", "y", "x")
+OBSERVED = "_observed"
+"""Suffix of the variable that says which fraction of a value was seen (0 where it is filled)."""
+
+MIGRATIONS: dict[int, Callable[[xr.DataTree], xr.DataTree]] = {}
+"""Version → function that brings a cube of that version to the next one."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the contract: dims, kind of dtype (NumPy's letter), units and CF names."""
+
+    dims: tuple[str, ...]
+    kind: str
+    units: str | None = None
+    long_name: str = ""
+    standard_name: str | None = None
+    required: bool = False
+    valid_range: tuple[float, float] | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the CF attributes of the variable."""
+        attributes: dict[str, Any] = {"long_name": self.long_name} if self.long_name else {}
+        if self.units is not None:
+            attributes["units"] = self.units
+        if self.standard_name:
+            attributes["standard_name"] = self.standard_name
+        if {"y", "x"} <= set(self.dims):
+            attributes["grid_mapping"] = "spatial_ref"
+        return attributes
+
+
+@dataclass(frozen=True)
+class Group:
+    """The variables of one kind of group; `pattern` is its path, ``*`` stands for one name."""
+
+    pattern: str
+    variables: dict[str, Variable] = field(default_factory=dict)
+
+
+def _reflectance(colour: str, required: bool = False) -> Variable:
+    return Variable(GRID, "f", "1", f"surface reflectance, {colour}", "surface_bidirectional_reflectance", required)
+
+
+def _observed(name: str) -> Variable:
+    return Variable(GRID, "f", "1", f"fraction of {name} that was observed (0 where filled)", valid_range=(0.0, 1.0))
+
+
+_AVAILABLE = Variable(("time",), "M", None, "earliest time at which a user could have had the record", required=True)
+
+OPTICAL = Group(
+    "/optical/*",
+    {
+        "green": _reflectance("green", required=True),
+        "red": _reflectance("red"),
+        "nir": _reflectance("near infrared"),
+        "swir16": _reflectance("shortwave infrared, 1.6 µm", required=True),
+        "thermal": Variable(GRID, "f", "K", "surface temperature", "surface_temperature"),
+        "clear": Variable(GRID, "b", None, "pixel seen without cloud, shadow or fill", required=True),
+        "scene_id": Variable(("time",), "TUO", None, "identifier of the scene", required=True),
+        "sensor": Variable(("time",), "TUO", None, "satellite and instrument", required=True),
+        "shift_x": Variable(("time",), "f", "m", "shift applied eastward by co-registration (NaN: not estimated)", required=True),
+        "shift_y": Variable(("time",), "f", "m", "shift applied northward by co-registration (NaN: not estimated)", required=True),
+        "available_at": _AVAILABLE,
+    },
+)
+_PAIR_GRID = ("pair", "y", "x")
+VELOCITY = Group(
+    "/velocity/*",
+    {
+        **{
+            name: Variable(_PAIR_GRID, "f", "m year-1", text, f"land_ice_surface_{name[1]}_velocity", True)
+            for name, text in (("vx", "eastward grid velocity"), ("vy", "northward grid velocity"))
+        },
+        "v_error": Variable(_PAIR_GRID, "f", "m year-1", "error of velocity (1 sigma)", required=True),
+        "acquired_first": Variable(("pair",), "M", None, "acquisition of the earlier image", required=True),
+        "acquired_second": Variable(("pair",), "M", None, "acquisition of the later image", required=True),
+        "available_at": Variable(("pair",), "M", None, _AVAILABLE.long_name, required=True),
+    },
+)
+TEMPERATURE = Group(
+    "/temperature",
+    {
+        "lst_day": Variable(GRID, "f", "K", "land surface temperature by day", "surface_temperature"),
+        "lst_night": Variable(GRID, "f", "K", "land surface temperature by night", "surface_temperature"),
+        "available_at": _AVAILABLE,
+    },
+)
+_ALIGNED = {
+    "ndsi": Variable(GRID, "f", "1", "normalised difference snow index", valid_range=(-1.0, 1.0)),
+    "ndwi": Variable(GRID, "f", "1", "normalised difference water index", valid_range=(-1.0, 1.0)),
+    "vx": Variable(GRID, "f", "m year-1", "eastward grid velocity", "land_ice_surface_x_velocity"),
+    "vy": Variable(GRID, "f", "m year-1", "northward grid velocity", "land_ice_surface_y_velocity"),
+    "speed": Variable(GRID, "f", "m year-1", "speed from the components"),
+    "lst_day": Variable(GRID, "f", "K", "land surface temperature by day", "surface_temperature"),
+    "lst_night": Variable(GRID, "f", "K", "land surface temperature by night", "surface_temperature"),
+}
+ALIGNED = Group(
+    "/aligned",
+    {
+        **_ALIGNED,
+        **{name + OBSERVED: _observed(name) for name in _ALIGNED},
+        "season_sin": Variable(("time",), "f", "1", "sine of the phase of the year at mid-step", required=True),
+        "season_cos": Variable(("time",), "f", "1", "cosine of the phase of the year at mid-step", required=True),
+        "time_bounds": Variable(("time", "bounds"), "M", None, "first and last moment of the step", required=True),
+        "available_at": _AVAILABLE,
+        "elevation": Variable(("y", "x"), "f", "m", "surface elevation", "surface_altitude"),
+        "slope": Variable(("y", "x"), "f", "degree", "surface slope"),
+        "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
+    },
+)
+GROUPS = (OPTICAL, VELOCITY, TEMPERATURE, ALIGNED)
+ALIGNED_VARIABLES = tuple(_ALIGNED)
+
+
+def group_for(path: str) -> Group | None:
+    """Return the contract of the group at `path`, or None where the contract knows no such group."""
+    parts = path.strip("/").split("/")
+    for group in GROUPS:
+        wanted = group.pattern.strip("/").split("/")
+        if len(parts) == len(wanted) and all(w in ("*", p) for w, p in zip(wanted, parts, strict=True)):
+            return group
+    return None
+
+
+def root_attributes(title: str) -> dict[str, Any]:
+    """Return the attributes that every cube carries at its root."""
+    return {"Conventions": CONVENTIONS, "title": title, "glaciercast_schema": VERSION}
+
+
+def validate(cube: xr.DataTree) -> None:
+    """Check a cube against the contract.
+
+    Raises
+    ------
+    SchemaError
+        With the first fault: variable, expected, found.
+    """
+    version = cube.attrs.get("glaciercast_schema")
+    if version != VERSION:
+        raise SchemaError(f"cube: expected schema version {VERSION}, found {version}; {_remedy(version)}")
+    for node in cube.subtree:
+        if node.path == "/" or not (node.data_vars or node.coords):
+            continue
+        group = group_for(node.path)
+        if group is None:
+            raise SchemaError(f"{node.path}: no group of a cube; expected one of {', '.join(g.pattern for g in GROUPS)}")
+        validate_group(node.path, node.to_dataset(), group)
+
+
+def validate_group(path: str, dataset: xr.Dataset, group: Group) -> None:
+    """Check one group; raises `SchemaError` as `validate` does."""
+    for name, wanted in group.variables.items():
+        if name not in dataset.variables:
+            if wanted.required:
+                raise SchemaError(f"{path}/{name}: expected {_words(wanted)}, found no such variable")
+            continue
+        found = dataset[name]
+        if found.dims != wanted.dims:
+            raise SchemaError(f"{path}/{name}: expected dimensions {wanted.dims}, found {found.dims}")
+        if found.dtype.kind not in wanted.kind:
+            raise SchemaError(f"{path}/{name}: expected {_words(wanted)}, found dtype {found.dtype}")
+        if wanted.units is not None and found.attrs.get("units") != wanted.units:
+            raise SchemaError(f"{path}/{name}: expected units '{wanted.units}', found '{found.attrs.get('units')}'")
+    for name in map(str, dataset.data_vars):
+        if name not in group.variables and name != "spatial_ref":
+            raise SchemaError(f"{path}/{name}: not in the contract of {group.pattern}")
+    if group is ALIGNED:
+        for name in ALIGNED_VARIABLES:
+            if name in dataset and name + OBSERVED not in dataset:
+                raise SchemaError(f"{path}/{name}: expected {name + OBSERVED} beside it, found none")
+    if {"y", "x"} <= set(dataset.dims) and "spatial_ref" not in dataset.coords:
+        raise SchemaError(f"{path}/spatial_ref: expected a CF grid mapping, found none")
+    if "time" in dataset.indexes and not dataset.indexes["time"].is_monotonic_increasing:
+        raise SchemaError(f"{path}/time: expected times in order, found them unsorted")
+
+
+def upgrade(cube: xr.DataTree) -> xr.DataTree:
+    """Return `cube` brought to the present version by `MIGRATIONS`, one step at a time.
+
+    Raises
+    ------
+    SchemaError
+        If the cube is newer than this software or a step is missing.
+    """
+    version = cube.attrs.get("glaciercast_schema")
+    while version != VERSION:
+        if not isinstance(version, int) or version not in MIGRATIONS:
+            raise SchemaError(f"cube: expected schema version {VERSION}, found {version}; {_remedy(version)}")
+        cube = MIGRATIONS[version](cube)
+        version += 1
+        cube.attrs["glaciercast_schema"] = version
+    return cube
+
+
+def _remedy(version: object) -> str:
+    if isinstance(version, int) and version > VERSION:
+        return "install a newer glaciercast"
+    return "not a cube of glaciercast" if version is None else "build it anew"
+
+
+def _words(variable: Variable) -> str:
+    kinds = {"f": "floating point", "b": "boolean", "M": "datetime64", "TUO": "string"}
+    return f"{kinds[variable.kind]} {variable.dims}" + (f" in {variable.units}" if variable.units else "")

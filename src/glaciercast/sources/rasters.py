@@ -1,0 +1,250 @@
+"""A user's own scenes: GeoTIFF (one file a band, or all bands in one), NetCDF or Zarr, read one date at a time."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glaciercast import grid
+from glaciercast.errors import InputError
+from glaciercast.sources.recipe import Band, Recipe
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from odc.geo.geobox import GeoBox
+
+
+@dataclass(frozen=True)
+class SceneRef:
+    """One date: an identifier, the time of acquisition, and where its bands are."""
+
+    scene_id: str
+    time: np.datetime64
+    files: dict[str | int, Path]
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One date on the target grid.
+
+    Attributes
+    ----------
+    bands
+        Name → physical values, float32 (y, x): reflectance (1) or temperature (K); NaN where the product has no data.
+    mask
+        Raw mask band, integer (y, x).
+    mask_valid
+        Where the mask band has data, bool (y, x).
+    """
+
+    ref: SceneRef
+    bands: dict[str, np.ndarray]
+    mask: np.ndarray
+    mask_valid: np.ndarray
+
+
+class RasterSource:
+    """The scenes that a recipe describes, in order of time, all on one grid.
+
+    Raises
+    ------
+    InputError
+        At construction if no file matches or a date cannot be read; on reading, if a file is damaged, lacks a CRS
+        or a band, or does not share the common grid and the recipe gives none.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._opened: dict[Path, xr.Dataset] = {}
+        found = _array_scenes(recipe) if recipe.format == "array" else _raster_scenes(recipe)
+        self.scenes = sorted(found, key=lambda ref: (ref.time, ref.scene_id))
+
+    @cached_property
+    def geobox(self) -> GeoBox:
+        """The target grid: the recipe's, else the first scene's own."""
+        if self.recipe.grid is not None:
+            return grid.make(self.recipe.grid)
+        ref = self.scenes[0]
+        return self._read_band(ref, self.recipe.bands["green"].name)[1]
+
+    def read(self, ref: SceneRef) -> Scene:
+        """Read one date; bands by bilinear, masks by nearest neighbour where a grid has to be changed."""
+        bands = {str(name): self._physical(ref, band) for name, band in self.recipe.bands.items()}
+        rule = self.recipe.mask
+        raw, native = self._read_band(ref, rule.band)
+        if raw.dtype.kind == "f":
+            raw = np.nan_to_num(raw, nan=-1)
+        mask = self._on_grid(raw.astype("int32"), native, "nearest", ref, rule.band, fill=-1)
+        valid = mask != (rule.nodata if rule.nodata is not None else -1)
+        return Scene(ref, bands, mask, valid & (mask >= 0))
+
+    def _physical(self, ref: SceneRef, band: Band) -> np.ndarray:
+        raw, native = self._read_band(ref, band.name)
+        values = raw.astype("float32")
+        nodata = band.nodata if band.nodata is not None else self.recipe.nodata
+        if nodata is not None:
+            values[raw == nodata] = np.nan
+        scale = self.recipe.scale if band.scale is None else band.scale
+        offset = self.recipe.offset if band.offset is None else band.offset
+        values = values * np.float32(scale) + np.float32(offset)
+        return self._on_grid(values, native, "bilinear", ref, band.name, fill=np.nan)
+
+    def _on_grid(self, values: np.ndarray, native: GeoBox, how: str, ref: SceneRef, band: str | int, fill: float) -> np.ndarray:
+        if grid.same(native, self.geobox):
+            return values
+        where = ref.files.get(band, next(iter(ref.files.values())))
+        if self.recipe.grid is None:
+            raise InputError(
+                f"{where}: band {band} has {grid.describe(native)}, expected {grid.describe(self.geobox)} as in the first scene; "
+                "give 'grid' in the recipe to bring all to one grid"
+            )
+        from odc.geo.warp import rio_reproject
+
+        out = np.full(self.geobox.shape, fill, dtype=values.dtype)
+        result: np.ndarray = rio_reproject(values, out, native, self.geobox, resampling=how, src_nodata=fill, dst_nodata=fill)
+        return result
+
+    def _read_band(self, ref: SceneRef, band: str | int) -> tuple[np.ndarray, GeoBox]:
+        if self.recipe.format == "array":
+            path = next(iter(ref.files.values()))
+            if path not in self._opened:
+                self._opened = {path: _open_array(path)}
+            return _read_array(self._opened[path], path, ref.index, band, self.recipe)
+        return _read_raster(ref, band, self.recipe)
+
+
+def fingerprint(source: RasterSource) -> list[list[Any]]:
+    """Return what identifies the input files (name, size, time of change): another list is other input."""
+    files = sorted({path for ref in source.scenes for path in ref.files.values()})
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+
+def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> tuple[np.ndarray, GeoBox]:
+    import rasterio
+    from odc.geo.geobox import GeoBox
+
+    path = ref.files[band]
+    number = band if isinstance(band, int) else 1
+    with _naming(path, rasterio.errors.RasterioError), rasterio.open(path) as file:
+        crs = file.crs or recipe.crs
+        if crs is None:
+            raise InputError(f"{path}: has no CRS; set 'crs' in the recipe if you know it")
+        if number not in file.indexes:
+            raise InputError(f"{path}: expected a band {number}, found {file.count} band(s)")
+        if file.transform.b or file.transform.d:
+            raise InputError(f"{path}: is rotated; expected a north-up raster")
+        return file.read(number), GeoBox(file.shape, file.transform, crs)
+
+
+def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> tuple[np.ndarray, GeoBox]:
+    if band not in dataset:
+        raise InputError(f"{path}: expected a variable '{band}', found: {', '.join(map(str, dataset.data_vars))}")
+    with _naming(path, OSError, ValueError, RuntimeError):
+        variable = dataset[band].isel({recipe.time: index}).load()
+    if recipe.crs is not None and variable.odc.crs is None:
+        variable = variable.odc.assign_crs(recipe.crs)
+    y_dim = str(variable.dims[-2])
+    if variable[y_dim][0] < variable[y_dim][-1]:
+        variable = variable.isel({y_dim: slice(None, None, -1)})
+    return variable.values, grid.of(variable, str(path))
+
+
+@contextmanager
+def _naming(path: Path, *kinds: type[BaseException]) -> Iterator[None]:
+    """Turn a reader's own error into one line that names the file."""
+    try:
+        yield
+    except kinds as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from error
+
+
+def _open_array(path: Path) -> xr.Dataset:
+    import odc.geo.xr  # noqa: F401 (registers the accessor)
+    import xarray as xr
+
+    engine: Any = "zarr" if path.suffix == ".zarr" else "h5netcdf"
+    with _naming(path, OSError, ValueError, RuntimeError):
+        return xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_coords="all")
+
+
+def _array_scenes(recipe: Recipe) -> list[SceneRef]:
+    scenes = []
+    for path in _matches(recipe):
+        with _open_array(path) as dataset:
+            if recipe.time not in dataset.coords:
+                raise InputError(f"{path}: expected a time coordinate '{recipe.time}', found: {', '.join(map(str, dataset.coords))}")
+            times = np.atleast_1d(dataset[recipe.time].values)
+        if times.dtype.kind != "M":
+            raise InputError(f"{path}: expected dates in '{recipe.time}', found {times.dtype}")
+        for index, time in enumerate(times.astype("datetime64[ns]")):
+            scenes.append(SceneRef(f"{path.stem}@{np.datetime_as_string(time, 's')}", time, {"": path}, index))
+    return scenes
+
+
+def _raster_scenes(recipe: Recipe) -> list[SceneRef]:
+    bands: list[str | int] = [band.name for band in recipe.bands.values()] + [recipe.mask.band]
+    per_band = "{band}" in recipe.files
+    if per_band != all(isinstance(band, str) for band in bands):
+        raise InputError("recipe: give band names and '{band}' in 'files', or band numbers and no '{band}'")
+    expression, date_format = _expression(recipe.files, [str(band) for band in bands])
+    found: dict[str, dict[str | int, Path]] = {}
+    times: dict[str, np.datetime64] = {}
+    for path in _matches(recipe):
+        match = expression.fullmatch(str(path))
+        if match is None:
+            continue
+        scene_id = path.stem.replace(match["band"], "").strip("_-. ") if per_band else path.stem
+        try:
+            times[scene_id] = np.datetime64(datetime.strptime(match["date"], date_format), "ns")
+        except ValueError as error:
+            raise InputError(f"{path}: expected a date like {date_format} in the name, found '{match['date']}'") from error
+        files = found.setdefault(scene_id, {})
+        files.update({match["band"]: path} if per_band else dict.fromkeys(bands, path))
+    if not found:
+        raise InputError(f"{recipe.files}: no file matches the pattern, the date and the bands {', '.join(map(str, bands))}")
+    for scene_id, files in found.items():
+        missing = [str(band) for band in bands if band not in files]
+        if missing:
+            raise InputError(f"{recipe.files}: scene {scene_id} lacks the file of band {', '.join(missing)}")
+    return [SceneRef(scene_id, times[scene_id], files) for scene_id, files in found.items()]
+
+
+def _expression(pattern: str, bands: list[str]) -> tuple[re.Pattern[str], str]:
+    """Turn a pattern with ``*``, ``{date:…}`` and ``{band}`` into a regular expression and a date format."""
+    date = re.search(r"\{date:([^}]+)\}", pattern)
+    if date is None:
+        raise InputError(f"files '{pattern}': expected {{date:%Y%m%d}} (or another date format) in the pattern of raster files")
+    escaped = re.escape(pattern).replace(r"\*", ".*")
+    digits = "".join(
+        {"Y": r"\d{4}", "j": r"\d{3}", "y": r"\d{2}"}.get(c[1], r"\d{2}") if c[0] == "%" else re.escape(c)
+        for c in re.findall(r"%.|.", date[1])
+    )
+    escaped = escaped.replace(re.escape(date[0]), f"(?P<date>{digits})", 1)
+    choice = "|".join(sorted(map(re.escape, bands), key=len, reverse=True))
+    return re.compile(escaped.replace(re.escape("{band}"), f"(?P<band>{choice})", 1)), date[1]
+
+
+def _matches(recipe: Recipe) -> list[Path]:
+    pattern = recipe.files
+    if pattern.startswith("package:"):
+        package, _, inside = pattern.removeprefix("package:").partition("/")
+        found = importlib.util.find_spec(package) if package.isidentifier() else None
+        if found is None or not found.submodule_search_locations:
+            raise InputError(f"{pattern}: the Python package '{package}' that carries the data is not installed")
+        pattern = str(Path(found.submodule_search_locations[0]) / inside)
+    wild = re.sub(r"\{[^}]+\}", "*", glob.escape(pattern).replace("[*]", "*"))
+    paths = [Path(name) for name in sorted(glob.glob(wild))]  # noqa: PTH207 (the pattern may be absolute)
+    if not paths:
+        raise InputError(f"{recipe.files}: no such file")
+    return paths

@@ -1,0 +1,241 @@
+"""Reading and writing cubes: one Zarr v3 store, written region by region with a manifest beside it.
+
+The manifest (``<cube>.manifest.jsonl``, one JSON object a line) gains a line after the data of a region are written,
+with a checksum of every array. A writer that was killed therefore resumes at the first region without a line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glaciercast import schema
+from glaciercast.errors import GlaciercastError, InputError, SchemaError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MAX_CHUNK = 512
+
+
+def chunks_for(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the chunk shape of a (time, y, x) array: one date, tiles of at most 512 pixels."""
+    return (1, *(min(MAX_CHUNK, size) for size in shape[1:]))
+
+
+def create(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Create an empty cube with root attributes; an existing cube is left alone."""
+    import xarray as xr
+
+    if not (path / "zarr.json").exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        xr.Dataset(attrs=dict(attributes)).to_zarr(path, zarr_format=3, consolidated=False, mode="w-")
+
+
+def create_group(path: Path, group: str, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str]) -> None:
+    """Write the coordinates and 1-D variables of a group, and lay out its (time, y, x) arrays without data.
+
+    Parameters
+    ----------
+    path, group
+        The cube and the path of the group in it, such as ``/aligned``.
+    coords
+        Everything that is known beforehand, with dims time, y, x.
+    variables
+        Name → dtype of the arrays that `RegionWriter` will fill; floats start as NaN, booleans as False.
+    """
+    import dask.array as da
+
+    contract = schema.group_for(group)
+    if contract is None:
+        raise SchemaError(f"{group}: no group of a cube")
+    shape = tuple(coords.sizes[dim] for dim in schema.GRID)
+    template = coords.copy()
+    for name, dtype in variables.items():
+        fill = np.nan if np.dtype(dtype).kind == "f" else False
+        empty = da.full(shape, fill, dtype=dtype, chunks=chunks_for(shape))  # type: ignore[no-untyped-call]
+        template[name] = (schema.GRID, empty)
+    for name in map(str, template.variables):
+        if name in contract.variables:
+            template[name].attrs.update(contract.variables[name].attributes())
+    for time, wanted in contract.variables.items():
+        if wanted.kind == "M" and time in template.variables:
+            template[time].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
+    template["time"].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
+    grid_mapped = {name: template[name].attrs.pop("grid_mapping") for name in template.data_vars if "grid_mapping" in template[name].attrs}
+    encoding = {name: {"grid_mapping": mapping} for name, mapping in grid_mapped.items()}
+    schema.validate_group(group, template, contract)
+    template.to_zarr(path, group=group, zarr_format=3, consolidated=False, mode="a", compute=False, encoding=encoding)
+
+
+class RegionWriter:
+    """Writes whole dates of one group and notes each in the manifest once its data are in place."""
+
+    def __init__(self, path: Path, group: str, fingerprint: str) -> None:
+        self.path, self.group, self.fingerprint = path, group, fingerprint
+        self.manifest = manifest_path(path)
+        lines = [entry for entry in read_manifest(path) if entry["group"] == group]
+        begun = [entry for entry in lines if entry["kind"] == "begin"]
+        if begun and begun[-1]["fingerprint"] != fingerprint:
+            raise InputError(f"{path}: {group} was begun from other input or settings; choose another output or restore them")
+        self.exists = bool(begun)
+        self.done = {int(entry["step"]): entry for entry in lines if entry["kind"] == "region"}
+        self.complete = any(entry["kind"] == "end" for entry in lines)
+
+    def begin(self, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str]) -> None:
+        """Lay the group out, unless an earlier run did."""
+        if not self.exists:
+            create_group(self.path, self.group, coords, variables)
+            self._append({"kind": "begin", "fingerprint": self.fingerprint})
+            self.exists = True
+
+    def write(self, step: int, arrays: Mapping[str, np.ndarray], **facts: Any) -> None:
+        """Write the arrays (y, x) of one date, then the manifest's line with their checksums and `facts`."""
+        import zarr
+
+        group = zarr.open_group(self.path, path=self.group.strip("/"), mode="r+")
+        for name, values in arrays.items():
+            target = group[name]
+            assert isinstance(target, zarr.Array)
+            if target.shape[1:] != values.shape:
+                raise GlaciercastError(f"{self.group}/{name}: expected a date of shape {target.shape[1:]}, found {values.shape}")
+            target[step] = values
+        entry = {"kind": "region", "step": step, "sha256": {name: checksum(values) for name, values in arrays.items()}, **facts}
+        self._append(entry)
+        self.done[step] = entry
+
+    def end(self) -> None:
+        """Note that every date of the group is written."""
+        if not self.complete:
+            self._append({"kind": "end"})
+            self.complete = True
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        with self.manifest.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"group": self.group, **entry}, default=str) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where the manifest of a cube lies: beside it, as a Zarr store holds only what Zarr knows."""
+    return path.with_name(path.name.rstrip("/") + ".manifest.jsonl")
+
+
+def read_manifest(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a cube's manifest; a last line that was cut short is dropped, and from the file too."""
+    file = manifest_path(path)
+    if not file.exists():
+        return []
+    entries, kept = [], 0
+    raw = file.read_bytes()
+    for line in raw.splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            entries.append(json.loads(line))
+        except ValueError as error:
+            raise GlaciercastError(f"{file}: line {len(entries) + 1} is damaged; delete the cube and build it anew") from error
+        kept += len(line)
+    if kept < len(raw):
+        with file.open("r+b") as handle:
+            handle.truncate(kept)
+    return entries
+
+
+def verify(path: Path) -> int:
+    """Compare every date with the checksum in the manifest; return how many arrays were compared.
+
+    Raises
+    ------
+    GlaciercastError
+        If an array differs from what was written.
+    """
+    import zarr
+
+    compared = 0
+    for entry in read_manifest(path):
+        if entry["kind"] != "region":
+            continue
+        group = zarr.open_group(path, path=entry["group"].strip("/"), mode="r")
+        for name, wanted in entry["sha256"].items():
+            array = group[name]
+            assert isinstance(array, zarr.Array)
+            if checksum(np.asarray(array[entry["step"]])) != wanted:
+                raise GlaciercastError(f"{path}{entry['group']}/{name}: step {entry['step']} differs from what was written; build it anew")
+            compared += 1
+    return compared
+
+
+def checksum(values: np.ndarray) -> str:
+    """Return the SHA-256 (hex) of an array's bytes in C order, every NaN alike."""
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values)
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def fingerprint(path: Path, group: str) -> str:
+    """Return a hash of a group's content, from the checksums in the manifest."""
+    entries = [entry for entry in read_manifest(path) if entry["group"] == group and entry["kind"] == "region"]
+    return hashlib.sha256(json.dumps([[e["step"], e["sha256"]] for e in entries], sort_keys=True).encode()).hexdigest()
+
+
+def locate(path: str | Path) -> Path:
+    """Return the cube at `path`: the store itself, or ``cube.zarr`` in a run folder.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    given = Path(path)
+    for candidate in (given, given / "cube.zarr"):
+        if (candidate / "zarr.json").is_file():
+            return candidate
+    raise InputError(f"{given}: expected a cube (a Zarr v3 store or a run folder that holds cube.zarr), found none")
+
+
+def open_cube(path: str | Path, unfinished_ok: tuple[str, ...] = ()) -> xr.DataTree:
+    """Open a cube lazily and check it against the contract; groups in `unfinished_ok` may be half written.
+
+    Raises
+    ------
+    InputError, SchemaError
+        If there is no cube, a group of it is unfinished, or it breaks the contract.
+    """
+    import xarray as xr
+
+    located = locate(path)
+    unfinished = [group for group in _unfinished(located) if group not in unfinished_ok]
+    if unfinished:
+        raise InputError(f"{located}: {', '.join(unfinished)} is unfinished; run the command that made it again")
+    cube = schema.upgrade(xr.open_datatree(located, engine="zarr", consolidated=False, chunks={}))
+    schema.validate(cube)
+    return cube
+
+
+def _unfinished(path: Path) -> list[str]:
+    state: dict[str, bool] = {}
+    for entry in read_manifest(path):
+        state[entry["group"]] = entry["kind"] == "end"
+    return [group for group, ended in state.items() if not ended]
+
+
+def optical_products(cube: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield (name, dataset) of each group under ``/optical``.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if "optical" not in cube.children:
+        raise InputError("cube: expected at least one product under /optical, found none")
+    for name, node in cube["optical"].children.items():
+        yield name, node.to_dataset()

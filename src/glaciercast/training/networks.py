@@ -1,0 +1,59 @@
+"""From a series and a split to a fitted network: statistics, reference, loaders and training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glaciercast import config as configs
+from glaciercast.models import registry
+from glaciercast.models import residual as residuals
+from glaciercast.patches import normalise, sampling
+from glaciercast.training.config import TrainingConfig
+from glaciercast.training.fit import FitResult, fit
+
+if TYPE_CHECKING:
+    from glaciercast.models.base import Task, TrainingData
+    from glaciercast.models.residual import ResidualForecaster
+    from glaciercast.patches.series import Series
+    from glaciercast.patches.splits import Part, TimeSplit
+
+
+def fit_network(
+    name: str, series: Series, task: Task, split: TimeSplit, data: TrainingData, folder: Path, settings: TrainingConfig, *,
+    residual: str = "none", stride: int = 10, options: dict[str, Any] | None = None,
+) -> tuple[ResidualForecaster, FitResult]:  # fmt: skip
+    """Fit a network on the training part and return the weights that are best on the validation part.
+
+    Parameters
+    ----------
+    data
+        The training frames: normaliser and reference are fitted on nothing else.
+    folder
+        Checkpoints and weights; a fit that was interrupted goes on, a finished one is loaded.
+    residual, stride, options
+        Reference that the network corrects, pixels between training patches, options of the architecture.
+    """
+    stats = normalise.fit(data.values, data.observed)
+    reference = registry.create("climatology", task).fit(data) if residual == "climatology" else None
+    forecaster = residuals.build(name, task, residual, stats, reference, seed=settings.seed, **(options or {}))
+    loaders = {}
+    for part in ("train", "validation"):
+        dataset = windows(series, task, split, part, stride)
+        loaders[part] = sampling.loader(dataset, settings.batch_size, settings.seed, shuffle=part == "train")
+    meta = {
+        "data": series.fingerprint,
+        "split": {part: [steps.start, steps.stop] for part, steps in split.targets.items()},
+        "stride": stride,
+        "training": configs.plain(settings),
+    }
+    fitted = fit(forecaster, loaders["train"], loaders["validation"], folder, settings, meta)
+    return forecaster, fitted
+
+
+def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: int) -> sampling.PatchDataset:
+    """Return the patches of a part's windows, every `stride` pixels."""
+    origins = sampling.patch_origins(series.shape, task.patch, stride)
+    return sampling.PatchDataset(
+        series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch)
+    )

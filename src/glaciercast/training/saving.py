@@ -1,0 +1,88 @@
+"""Forecasters on disk: ``model.safetensors`` for every number, ``model.json`` for what rebuilds the module; nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from glaciercast import runs
+from glaciercast.errors import InputError
+from glaciercast.models.base import Forecaster
+from glaciercast.models.residual import rebuild
+
+WEIGHTS = "model.safetensors"
+MODEL = "model.json"
+FORMAT = 1
+
+
+def save(forecaster: Forecaster, folder: str | Path, meta: dict[str, Any]) -> None:
+    """Write weights, fitted values and recipe of `forecaster`, with `meta` (plain JSON types) beside them.
+
+    Each file appears whole or not at all, and the recipe carries the weights' SHA-256, so that halves of two models are never taken for one.
+    """
+    from safetensors.torch import save_model
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / (WEIGHTS + ".partial")
+    save_model(forecaster, str(partial))
+    sha256 = _sha256(partial)
+    partial.replace(folder / WEIGHTS)
+    runs.write_json(folder / MODEL, {"format": FORMAT, **forecaster.recipe(), "weights_sha256": sha256, "meta": meta})
+
+
+def load(folder: str | Path) -> tuple[Forecaster, dict[str, Any]]:
+    """Rebuild the forecaster that `save` wrote, in evaluation mode on the CPU, and return it with its meta.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, cut short or of another format, the model is unknown, or the weights do not fit it.
+    """
+    folder = Path(folder)
+    stored = _stored(folder)
+    try:
+        forecaster = rebuild(stored)
+    except InputError as error:
+        raise InputError(f"{folder / MODEL}: {error}") from error
+    load_weights(forecaster, folder)
+    meta = stored.get("meta")
+    return forecaster, meta if isinstance(meta, dict) else {}
+
+
+def load_weights(forecaster: Forecaster, folder: str | Path) -> None:
+    """Load the weights that `save` wrote into `forecaster`, and put it into evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the weights are missing, damaged, or of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+
+    path = Path(folder) / WEIGHTS
+    expected = _stored(Path(folder)).get("weights_sha256")
+    try:
+        found = _sha256(path)
+        if found != expected:
+            raise InputError(f"{path}: damaged, or not the weights of {MODEL}: expected SHA-256 {str(expected)[:12]}…, found {found[:12]}…")
+        load_model(forecaster, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path}: does not fit the model of {MODEL}: {' '.join(str(error).split()):.300}") from error
+    forecaster.eval()
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    stored = runs.read_json(folder / MODEL)
+    if stored.get("format") != FORMAT:
+        raise InputError(f"{folder / MODEL}: expected format {FORMAT}, found {stored.get('format')}")
+    return stored
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

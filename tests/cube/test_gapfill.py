@@ -1,0 +1,75 @@
+"""The 5×5 fill equals a slow reference, leaves what is known, and is done when it is done."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from glaciercast.cube import gapfill
+
+
+def slow_fill(values: np.ndarray, radius: int | None) -> np.ndarray:
+    """Pass by pass, pixel by pixel, straight from the definition."""
+    filled = values.astype("float64")
+    passes = values.size if radius is None else -(-radius // 2)
+    for _ in range(passes):
+        before = filled.copy()
+        for row, col in np.argwhere(np.isnan(before)):
+            total = weight = 0.0
+            for i in range(-2, 3):
+                for j in range(-2, 3):
+                    if 0 <= row + i < before.shape[0] and 0 <= col + j < before.shape[1] and not np.isnan(before[row + i, col + j]):
+                        w = (3 - abs(i)) * (3 - abs(j))
+                        total, weight = total + w * before[row + i, col + j], weight + w
+            if weight:
+                filled[row, col] = np.float32(total / weight)
+        if np.array_equal(np.isnan(filled), np.isnan(before)):
+            break
+    return filled
+
+
+SCENES = hnp.arrays(
+    "float32",
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12),
+    elements=st.one_of(st.floats(-1, 1, width=32), st.just(np.nan)),
+)
+
+
+@settings(deadline=None)
+@given(SCENES, st.one_of(st.none(), st.integers(0, 7)))
+def test_it_equals_the_slow_reference(scene, radius):
+    np.testing.assert_allclose(gapfill.fill_spatially(scene, radius), slow_fill(scene, radius), atol=1e-6)
+
+
+@settings(deadline=None)
+@given(SCENES)
+def test_known_pixels_stay_and_a_second_fill_changes_nothing(scene):
+    filled = gapfill.fill_spatially(scene)
+    known = ~np.isnan(scene)
+    np.testing.assert_array_equal(filled[known], scene[known])
+    assert np.isfinite(filled).all() or not known.any()
+    np.testing.assert_array_equal(gapfill.fill_spatially(filled), filled)
+
+
+def test_weights_of_the_study_by_hand():
+    scene = np.full((5, 5), np.nan, "float32")
+    scene[2, 0], scene[0, 0] = 1.0, 0.0  # weights 1·3 and 1·1 seen from the centre
+    assert gapfill.fill_spatially(scene, 2)[2, 2] == pytest.approx(3 / 4)
+
+
+def test_the_radius_bounds_the_reach():
+    scene = np.full((1, 20), np.nan, "float32")
+    scene[0, 0] = 0.5
+    np.testing.assert_array_equal(np.isfinite(gapfill.fill_spatially(scene, 4))[0], np.arange(20) <= 4)
+    assert np.isnan(gapfill.fill_spatially(scene, 0)[0, 1:]).all()
+
+
+def test_nothing_known_stays_unknown():
+    assert np.isnan(gapfill.fill_spatially(np.full((4, 4), np.nan, "float32"))).all()
+
+
+def test_carrying_forward_takes_from_before_only():
+    now, before = np.array([[np.nan, 2.0]], "float32"), np.array([[1.0, 1.0]], "float32")
+    np.testing.assert_array_equal(gapfill.carry_forward(now, before), [[1.0, 2.0]])
+    np.testing.assert_array_equal(gapfill.carry_forward(now, None), now)

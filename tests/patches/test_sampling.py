@@ -1,0 +1,146 @@
+"""Batches equal slices of the stack, in an order that seed and epoch decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from glaciercast.errors import InputError
+from glaciercast.patches import cache as caches
+from glaciercast.patches import sampling
+
+STEPS, SHAPE, PATCH, HISTORY, N_TARGET, FUTURE = 12, (23, 19), 8, 4, 2, 3
+TASK = SimpleNamespace(n_target=N_TARGET, history=HISTORY, variables=("ndsi", "speed"))
+
+
+class Case:
+    """A stack of two variables with its dataset."""
+
+    def __init__(self, path: Path, with_target: bool = True, issues: tuple[int, ...] = (3, 6, 9)) -> None:
+        rng = np.random.default_rng(2)
+        self.values = rng.normal(size=(STEPS, 2, *SHAPE)).astype("float32")
+        self.observed = rng.random((STEPS, 2, *SHAPE), dtype="float32")
+        self.values[5, 0, :9] = np.nan
+        self.season_index = np.arange(STEPS + FUTURE) % 12
+        phase = 2 * np.pi * self.season_index / 12
+        self.season = np.stack([np.sin(phase), np.cos(phase)], 1).astype("float32")
+        self.issues = np.array(issues)
+        self.origins = sampling.patch_origins(SHAPE, PATCH, 5)
+        stack = np.concatenate([self.values, self.observed], axis=1)
+        cache = caches.write(path, iter(stack), STEPS, ("ndsi", "speed", "ndsi_observed", "speed_observed"), SHAPE, "a")
+        self.dataset = sampling.PatchDataset(
+            cache, self.issues, self.origins, TASK, self.season, self.season_index, (PATCH, PATCH), with_target
+        )
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path)
+
+
+def test_every_sample_equals_slices_of_the_stack(case: Case) -> None:
+    assert len(case.dataset) == 3 * len(case.origins)
+    batch = case.dataset.__getitems__(range(len(case.dataset)))
+    assert batch.target is not None and batch.target_weight is not None
+    for sample in range(len(case.dataset)):
+        issue, (row, col) = case.issues[sample // len(case.origins)], case.origins[sample % len(case.origins)]
+        here = (slice(None), slice(row, row + PATCH), slice(col, col + PATCH))
+        past, future = slice(issue - HISTORY + 1, issue + 1), slice(issue + 1, issue + 1 + N_TARGET)
+        truth = case.values[(future, *here)]
+        np.testing.assert_array_equal(batch.past[sample], case.values[(past, *here)])
+        np.testing.assert_array_equal(batch.past[sample, -1], case.values[(issue, *here)])
+        np.testing.assert_array_equal(batch.past_observed[sample], case.observed[(past, *here)])
+        np.testing.assert_array_equal(batch.target[sample], truth)
+        np.testing.assert_array_equal(batch.target_weight[sample], np.where(np.isnan(truth), 0, case.observed[(future, *here)]))
+        np.testing.assert_array_equal(batch.season_past[sample], case.season[past])
+        np.testing.assert_array_equal(batch.season_future[sample], case.season[future])
+        np.testing.assert_array_equal(batch.index_past[sample], case.season_index[past])
+        np.testing.assert_array_equal(batch.index_future[sample], case.season_index[future])
+        assert batch.origin[sample].tolist() == [row, col]
+    assert batch.target.isnan().any()
+    assert (batch.target_weight[batch.target.isnan()] == 0).all()
+
+
+def test_one_index_is_a_batch_of_one(case: Case) -> None:
+    one, all_ = case.dataset[4], case.dataset.__getitems__([3, 4])
+    assert torch.equal(one.past[0].nan_to_num(), all_.past[1].nan_to_num())
+
+
+def test_types_and_shapes(case: Case) -> None:
+    batch = case.dataset.__getitems__([0, 7, 2])
+    assert batch.past.shape == (3, HISTORY, 2, PATCH, PATCH) and batch.past.dtype == torch.float32
+    assert batch.target is not None and batch.target.shape == (3, N_TARGET, 2, PATCH, PATCH)
+    assert batch.season_future.shape == (3, N_TARGET, 2) and batch.season_future.dtype == torch.float32
+    assert batch.index_past.dtype == batch.index_future.dtype == batch.origin.dtype == torch.int64
+
+
+def test_a_forecast_from_the_last_step_has_a_calendar_but_no_target(tmp_path: Path) -> None:
+    case = Case(tmp_path, with_target=False, issues=(STEPS - 1,))
+    batch = case.dataset.__getitems__([0])
+    assert batch.target is None and batch.target_weight is None
+    np.testing.assert_array_equal(batch.past[0, -1], case.values[-1, :, :PATCH, :PATCH])
+    assert batch.index_future.tolist() == [[STEPS % 12, (STEPS + 1) % 12]]
+
+
+def test_a_target_beyond_the_series_or_a_history_before_it_is_refused(tmp_path: Path) -> None:
+    for name, issue in (("late", STEPS - 2), ("early", HISTORY - 2)):
+        with pytest.raises(InputError, match="window: expected steps within"):
+            Case(tmp_path / name, issues=(issue,)).dataset.__getitems__([0])
+
+
+def batches(n: int, size: int, epoch: int, seed: int = 0, shuffle: bool = True) -> list[list[int]]:
+    sampler = sampling.EpochBatches(n, size, seed, shuffle)
+    sampler.set_epoch(epoch)
+    assert len(sampler) == len(list(sampler))
+    return list(sampler)
+
+
+def test_seed_and_epoch_alone_decide_the_order() -> None:
+    assert batches(50, 8, 3) == batches(50, 8, 3)
+    assert batches(50, 8, 3) != batches(50, 8, 4)
+    assert batches(50, 8, 3) != batches(50, 8, 3, seed=1)
+    torch.manual_seed(1)
+    np.random.default_rng(5).random()
+    assert batches(50, 8, 3) == batches(50, 8, 3)
+
+
+@pytest.mark.parametrize(("n", "size", "lengths"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 4, [3]), (0, 4, [])])
+def test_an_epoch_takes_every_sample_once(n: int, size: int, lengths: list[int]) -> None:
+    found = batches(n, size, 0)
+    assert [len(batch) for batch in found] == lengths
+    assert sorted(sum(found, [])) == list(range(n))
+    assert sum(batches(n, size, 0, shuffle=False), []) == list(range(n))
+
+
+def test_the_loader_gives_whole_batches_in_the_order_of_its_epoch(case: Case) -> None:
+    loader = sampling.loader(case.dataset, 7, seed=3)
+    assert isinstance(loader.batch_sampler, sampling.EpochBatches)
+    loader.batch_sampler.set_epoch(2)
+    wanted = batches(len(case.dataset), 7, 2, seed=3)
+    for batch, indices in zip(loader, wanted, strict=True):
+        assert torch.equal(batch.origin, case.dataset.__getitems__(indices).origin)
+        assert torch.equal(batch.past.nan_to_num(), case.dataset.__getitems__(indices).past.nan_to_num())
+
+
+def test_patch_origins_cover_the_scene_and_end_at_its_edge() -> None:
+    origins = sampling.patch_origins((23, 19), 8, 5)
+    assert origins.dtype == np.int64
+    assert sorted(set(origins[:, 0].tolist())) == [0, 5, 10, 15]
+    assert sorted(set(origins[:, 1].tolist())) == [0, 5, 10, 11]
+    assert len(origins) == 16
+    covered = np.zeros((23, 19), bool)
+    for row, col in origins:
+        covered[row : row + 8, col : col + 8] = True
+    assert covered.all()
+    assert sampling.patch_origins((8, 8), 8, 5).tolist() == [[0, 0]]
+
+
+def test_patch_origins_refuse_a_scene_smaller_than_a_patch_and_no_stride() -> None:
+    with pytest.raises(InputError, match="scene is 50×50 pixels, smaller than a patch of 64"):
+        sampling.patch_origins((50, 50), 64, 10)
+    with pytest.raises(InputError, match="stride: expected at least 1 pixel, found 0"):
+        sampling.patch_origins((50, 50), 10, 0)
