@@ -51,3 +51,14 @@ def test_half_a_pixel_is_another_grid():
     half = GeoBox.from_bbox((500025, 4000020, 500325, 4000320), "EPSG:32643", resolution=30, anchor="floating")
     assert grid.same(one, one) and not grid.same(one, half)
     assert grid.describe(one) == "10×10 pixels of 30×30 m in EPSG:32643"
+
+
+def test_one_crs_spelled_in_two_ways_is_one_grid():
+    import pyproj
+
+    wkt1 = pyproj.CRS("EPSG:3035").to_wkt("WKT1_GDAL")
+    bound = wkt1.replace('AUTHORITY["EPSG","6258"]', 'TOWGS84[0,0,0,0,0,0,0],AUTHORITY["EPSG","6258"]', 1)
+    assert "TOWGS84" in bound
+    spelled = grid.with_code(GeoBox.from_bbox((5272000, 2532000, 5273000, 2533000), bound, resolution=20))
+    assert grid.crs_name(spelled) == "EPSG:3035"
+    assert grid.same(spelled, GeoBox.from_bbox((5272000, 2532000, 5273000, 2533000), "EPSG:3035", resolution=20))

@@ -91,6 +91,22 @@ def coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
     return {str(name): value for name, value in coords.items()}
 
 
+def with_code(geobox: GeoBox) -> GeoBox:
+    """Return the grid with its CRS as ``EPSG:…`` where the CRS is one, however the file spells it.
+
+    Files spell one CRS in many ways (WKT 1 with ``TOWGS84``, WKT 2, a code); grids that are the same must compare equal.
+    """
+    from odc.geo.geobox import GeoBox
+
+    crs = geobox.crs
+    if crs is None:
+        return geobox
+    definition = crs.proj.source_crs if crs.proj.is_bound else crs.proj
+    declared = definition.to_json_dict().get("id", {})
+    code = definition.to_epsg() or (declared["code"] if declared.get("authority") == "EPSG" else None)
+    return geobox if code is None else GeoBox(geobox.shape, geobox.affine, f"EPSG:{code}")
+
+
 def of(dataset: xr.Dataset | xr.DataArray, origin: str) -> GeoBox:
     """Return the grid of a georeferenced dataset.
 

@@ -339,9 +339,9 @@ def _keep_for_report(workbench: _Workbench) -> None:
     for spec in workbench.specs():
         shown[spec.label] = scenes.forecast_scene(workbench.model(spec)[0], series, task, issue)
     frames = [scenes.to_dataset(np.asarray(values), series, issue, task, name) for name, values in shown.items()]
-    export.write_netcdf(
-        xr.concat(frames, xr.Variable("model", np.array(list(shown), dtype=object))), workbench.folder / "results" / "window.nc"
-    )
+    models = xr.Variable("model", np.array(list(shown), dtype=object))
+    window = xr.concat(frames, models, data_vars=[task.variables[0]], coords="minimal", compat="override")
+    export.write_netcdf(window, workbench.folder / "results" / "window.nc")
 
 
 def _mask_choices(settings: RunConfig, folder: Path) -> None:

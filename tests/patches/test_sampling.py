@@ -1,7 +1,6 @@
-"""Batches equal slices of the stack, in an order that seed and epoch decide."""
+"""Batches hold what a forecaster may see, in an order that seed and epoch decide."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +12,95 @@ from glaciercast.errors import InputError
 from glaciercast.patches import cache as caches
 from glaciercast.patches import sampling
 
+
+@dataclass(frozen=True)
+class Task:
+    n_target: int = 2
+    history: int = 3
+    variables: tuple[str, ...] = ("ndsi",)
+
+
+STACK = np.random.default_rng(0).random((10, 2, 12, 14), dtype="float32")
+STACK[6, 0, 3, 3] = np.nan
+SEASON = np.random.default_rng(1).random((12, 2)).astype("float32")
+INDEX = np.arange(12) % 4
+
 STEPS, SHAPE, PATCH, HISTORY, N_TARGET, FUTURE = 12, (23, 19), 8, 4, 2, 3
 TASK = SimpleNamespace(n_target=N_TARGET, history=HISTORY, variables=("ndsi", "speed"))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return caches.write(tmp_path, STACK, 10, ("ndsi", "ndsi_observed"), (12, 14), "f")
+
+
+def dataset(cache, issues, **changes):
+    return sampling.PatchDataset(cache, np.array(issues), np.array([[0, 0], [2, 3]]), Task(), SEASON, INDEX, (5, 6), **changes)
+
+
+def test_a_window_by_value(cache):
+    batch = dataset(cache, [2, 4, 7]).__getitems__([3, 0])  # issue 4 at (2, 3), issue 2 at (0, 0)
+    np.testing.assert_array_equal(batch.past[0], STACK[2:5, :1, 2:7, 3:9])
+    np.testing.assert_array_equal(batch.past_observed[1], STACK[0:3, 1:, 0:5, 0:6])
+    np.testing.assert_array_equal(batch.target[0], STACK[5:7, :1, 2:7, 3:9])
+    np.testing.assert_array_equal(batch.season_past[0], SEASON[2:5])
+    np.testing.assert_array_equal(batch.season_future[0], SEASON[5:7])
+    np.testing.assert_array_equal(batch.index_past[1], [0, 1, 2])
+    np.testing.assert_array_equal(batch.index_future[1], [3, 0])
+    np.testing.assert_array_equal(batch.origin, [[2, 3], [0, 0]])
+
+
+def test_a_target_that_is_nan_has_no_weight(cache):
+    batch = dataset(cache, [4]).__getitems__([1])
+    expected = STACK[5:7, 1:, 2:7, 3:9].copy()
+    expected[1, 0, 1, 0] = 0
+    np.testing.assert_array_equal(batch.target_weight[0], expected)
+
+
+def test_a_forecast_at_the_end_of_the_series_has_a_calendar_and_no_target(cache):
+    batch = dataset(cache, [9], with_target=False).__getitems__([0])
+    assert batch.target is None and batch.target_weight is None
+    np.testing.assert_array_equal(batch.past[0], STACK[7:10, :1, 0:5, 0:6])
+    np.testing.assert_array_equal(batch.season_future[0], SEASON[10:12])
+
+
+def test_a_target_beyond_the_series_is_refused(cache):
+    with pytest.raises(InputError, match="expected steps within 0 … 9"):
+        dataset(cache, [9]).__getitems__([0])
+
+
+def test_the_order_is_a_function_of_seed_and_epoch_alone():
+    def order(seed, epoch, shuffle=True):
+        batches = sampling.EpochBatches(10, 4, seed, shuffle)
+        batches.set_epoch(epoch)
+        return list(batches)
+
+    torch.manual_seed(1)
+    first = order(0, 3)
+    torch.manual_seed(2)
+    np.random.default_rng(5)
+    assert order(0, 3) == first != order(0, 4) and order(1, 3) != first
+    assert sorted(index for batch in first for index in batch) == list(range(10)) and [len(b) for b in first] == [4, 4, 2]
+    assert order(0, 0, shuffle=False) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_the_loader_hands_over_whole_batches(cache):
+    batches = list(sampling.loader(dataset(cache, [2, 4, 7]), batch_size=4, shuffle=False))
+    assert [len(batch.origin) for batch in batches] == [4, 2]
+
+
+def test_origins_cover_the_scene_and_the_last_ones_touch_its_edge():
+    origins = sampling.patch_origins((50, 47), 24, 6)
+    assert origins.max(0).tolist() == [26, 23] and len(origins) == 6 * 5
+    covered = np.zeros((50, 47), bool)
+    for row, col in origins:
+        covered[row : row + 24, col : col + 24] = True
+    assert covered.all()
+
+
+def test_a_scene_smaller_than_a_patch():
+    with pytest.raises(InputError, match="the scene is 50×60 pixels, smaller than a patch of 64"):
+        sampling.patch_origins((50, 60), 64, 10)
 
 
 class Case:
@@ -78,14 +164,6 @@ def test_types_and_shapes(case: Case) -> None:
     assert batch.index_past.dtype == batch.index_future.dtype == batch.origin.dtype == torch.int64
 
 
-def test_a_forecast_from_the_last_step_has_a_calendar_but_no_target(tmp_path: Path) -> None:
-    case = Case(tmp_path, with_target=False, issues=(STEPS - 1,))
-    batch = case.dataset.__getitems__([0])
-    assert batch.target is None and batch.target_weight is None
-    np.testing.assert_array_equal(batch.past[0, -1], case.values[-1, :, :PATCH, :PATCH])
-    assert batch.index_future.tolist() == [[STEPS % 12, (STEPS + 1) % 12]]
-
-
 def test_a_target_beyond_the_series_or_a_history_before_it_is_refused(tmp_path: Path) -> None:
     for name, issue in (("late", STEPS - 2), ("early", HISTORY - 2)):
         with pytest.raises(InputError, match="window: expected steps within"):
@@ -99,21 +177,12 @@ def batches(n: int, size: int, epoch: int, seed: int = 0, shuffle: bool = True) 
     return list(sampler)
 
 
-def test_seed_and_epoch_alone_decide_the_order() -> None:
-    assert batches(50, 8, 3) == batches(50, 8, 3)
-    assert batches(50, 8, 3) != batches(50, 8, 4)
-    assert batches(50, 8, 3) != batches(50, 8, 3, seed=1)
-    torch.manual_seed(1)
-    np.random.default_rng(5).random()
-    assert batches(50, 8, 3) == batches(50, 8, 3)
-
-
 @pytest.mark.parametrize(("n", "size", "lengths"), [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 4, [3]), (0, 4, [])])
 def test_an_epoch_takes_every_sample_once(n: int, size: int, lengths: list[int]) -> None:
     found = batches(n, size, 0)
     assert [len(batch) for batch in found] == lengths
-    assert sorted(sum(found, [])) == list(range(n))
-    assert sum(batches(n, size, 0, shuffle=False), []) == list(range(n))
+    assert sorted(index for batch in found for index in batch) == list(range(n))
+    assert [index for batch in batches(n, size, 0, shuffle=False) for index in batch] == list(range(n))
 
 
 def test_the_loader_gives_whole_batches_in_the_order_of_its_epoch(case: Case) -> None:

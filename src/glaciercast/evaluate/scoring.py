@@ -32,7 +32,9 @@ def score(forecaster: nn.Module, name: str, series: Series, task: Task, split: T
     return total
 
 
-def cell(path: Path, key: dict[str, Any], forecaster: nn.Module, name: str, series: Series, task: Task, split: TimeSplit, part: Part) -> ErrorSums:
+def cell(
+    path: Path, key: dict[str, Any], forecaster: nn.Module, name: str, series: Series, task: Task, split: TimeSplit, part: Part
+) -> ErrorSums:
     """Return the scores of one cell of the benchmark, from `path` if it holds them for the same `key`, else computed and kept there."""
     digest = config.digest(key)
     if path.exists() and (kept := runs.read_json(path)).get("digest") == digest:

@@ -63,10 +63,10 @@ def _forecast(folder: Path, results: dict[str, Any]) -> Figure:
 
 
 def _shown(results: dict[str, Any]) -> list[str]:
-    """Return the best baseline, then the networks by error: a panel of every model would be unreadable."""
+    """Return the best baseline and the best network: a panel of every model would be unreadable."""
     models = results["models"]
     networks = sorted((name for name in models if models[name]["kind"] == "network"), key=lambda name: models[name]["mse"])
-    return [results["best_baseline"], *networks[:2]]
+    return [results["best_baseline"], *networks[:1]]
 
 
 def _coverage(folder: Path, results: dict[str, Any]) -> Figure:

@@ -144,7 +144,7 @@ def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> tuple[np.nda
             raise InputError(f"{path}: expected a band {number}, found {file.count} band(s)")
         if file.transform.b or file.transform.d:
             raise InputError(f"{path}: is rotated; expected a north-up raster")
-        return file.read(number), GeoBox(file.shape, file.transform, crs)
+        return file.read(number), grid.with_code(GeoBox(file.shape, file.transform, crs))
 
 
 def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> tuple[np.ndarray, GeoBox]:
@@ -157,7 +157,7 @@ def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, re
     y_dim = str(variable.dims[-2])
     if variable[y_dim][0] < variable[y_dim][-1]:
         variable = variable.isel({y_dim: slice(None, None, -1)})
-    return variable.values, grid.of(variable, str(path))
+    return variable.values, grid.with_code(grid.of(variable, str(path)))
 
 
 @contextmanager
