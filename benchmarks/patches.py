@@ -86,9 +86,8 @@ def main() -> None:
                     np.copyto(out[window].reshape(-1), flat[start : start + block])
 
         def ours(cache, threads, steps, rows, cols):
-            set_num_threads(threads)
             for s, r, c in zip(steps, rows, cols, strict=True):
-                cache.gather(s, r, c, WINDOW, PATCH, PATCH, out=out)
+                cache.gather(s, r, c, WINDOW, PATCH, PATCH, out=out, threads=threads)
 
         def plain(threads, steps, rows, cols):
             set_num_threads(threads)

@@ -89,8 +89,18 @@ def _first_fault(model: type[BaseModel], error: ValidationError) -> str:
     where = ".".join(str(part) for part in fault["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":
-        return f"unknown key '{where}'{suggestion(str(fault['loc'][-1]), model.model_fields)}{more}"
+        return f"unknown key '{where}'{suggestion(str(fault['loc'][-1]), _keys_at(model, fault['loc'][:-1]))}{more}"
     if fault["type"] == "missing":
         return f"key '{where}' is missing{more}"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return f"key '{where}': {message}, found {fault['input']!r:.80}{more}" if where else f"{message}{more}"
+
+
+def _keys_at(model: type[BaseModel], parents: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that a config has below `parents`, as far as they can be followed."""
+    for parent in parents:
+        field = model.model_fields.get(str(parent))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

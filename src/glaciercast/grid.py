@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -98,13 +99,20 @@ def with_code(geobox: GeoBox) -> GeoBox:
     """
     from odc.geo.geobox import GeoBox
 
-    crs = geobox.crs
-    if crs is None:
-        return geobox
-    definition = crs.proj.source_crs if crs.proj.is_bound else crs.proj
+    code = None if geobox.crs is None else _epsg(str(geobox.crs))
+    return geobox if code is None else GeoBox(geobox.shape, geobox.affine, f"EPSG:{code}")
+
+
+@functools.lru_cache(maxsize=64)
+def _epsg(crs: str) -> int | None:
+    from pyproj import CRS
+
+    given = CRS(crs)
+    bound = given.source_crs if given.is_bound else None  # TOWGS84 binds a CRS to WGS 84 and is no part of it
+    definition = bound or given
     declared = definition.to_json_dict().get("id", {})
     code = definition.to_epsg() or (declared["code"] if declared.get("authority") == "EPSG" else None)
-    return geobox if code is None else GeoBox(geobox.shape, geobox.affine, f"EPSG:{code}")
+    return None if code is None else int(code)
 
 
 def of(dataset: xr.Dataset | xr.DataArray, origin: str) -> GeoBox:

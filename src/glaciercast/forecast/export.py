@@ -23,7 +23,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path) -> Path:
     out = dataset.copy()
     for name in {"time", "time_bounds", "issue_time"} & set(map(str, out.variables)):
         out[name].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
-    for name in out.data_vars:
+    for name in map(str, out.data_vars):
         if out[name].attrs.pop("grid_mapping", None):
             encoding[name]["grid_mapping"] = "spatial_ref"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What every model shares: the task it is built for, the data it is fitted on, and the shapes that go in and out.
 
-A **forecaster** takes a `Batch` of patches and returns its forecast in physical units; baselines are forecasters. A **network** knows nothing
-of units or batches: it maps normalised tensors to normalised tensors, and `models.residual.ResidualForecaster` makes a forecaster of it.
+A **forecaster** takes a `Batch` of patches and returns its forecast in physical units; baselines are forecasters. A **network** knows
+nothing of units or batches: it maps normalised tensors to normalised tensors, and `models.residual.ResidualForecaster` makes a forecaster of it.
 To add an architecture, write one file in this folder with a `Network` under `registry.register`; nothing else needs to know of it.
 """
 
@@ -113,7 +113,8 @@ class TrainingData:
     def __post_init__(self) -> None:
         if self.values.ndim != 4 or self.values.shape != self.observed.shape:
             raise InputError(
-                f"training data: expected values and observed of one shape (t, V, Y, X), found {self.values.shape} and {self.observed.shape}"
+                "training data: expected values and observed of one shape (t, V, Y, X), "
+                f"found {self.values.shape} and {self.observed.shape}"
             )
         frames = self.values.shape[0]
         if frames == 0 or self.season_index.shape != (frames,) or self.steps.shape != (frames,):

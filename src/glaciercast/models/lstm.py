@@ -62,7 +62,7 @@ class PeepholeCell(nn.Module):
 class LstmEncoderDecoder(Network):
     """Encode the input frames, copy h and c to the decoder, and let it feed on its own forecasts.
 
-    The decoder starts from the values of the last input frame. The read-out starts at zero, so an untrained network forecasts the reference.
+    The decoder starts from the values of the last input frame. The read-out starts at zero: an untrained network forecasts the reference.
     """
 
     Options = LstmOptions
@@ -105,4 +105,4 @@ class LstmEncoderDecoder(Network):
             state = self.decoder(fed, state)
             frame = self.readout(state[0])
             forecasts.append(frame)
-        return torch.stack(forecasts, dim=1).unflatten(2, (variables, patch, patch))
+        return torch.stack(forecasts, dim=1).reshape(len(x), -1, variables, patch, patch)

@@ -29,7 +29,7 @@ class Normaliser(Protocol):
 
 
 class ResidualForecaster(Forecaster):
-    """``reference(batch) + network(normalised input) · std``; all it needs lies in its state: weights, mean, std and the reference's climatology.
+    """``reference(batch) + network(normalised input) · std``; its state holds all it needs: weights, mean, std, the reference's climatology.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class ResidualForecaster(Forecaster):
     task
         What is forecast from what.
     residual
-        The reference: ``none`` (the mean), ``last`` (persistence), ``same_season`` or ``climatology``. Where the reference is NaN it is the mean.
+        The reference: ``none`` (the mean), ``last`` (persistence), ``same_season`` or ``climatology``. Where it is NaN, the mean stands in.
     stats
         Normaliser of the V variables.
     baseline

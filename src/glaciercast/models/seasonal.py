@@ -30,7 +30,7 @@ def seasonal_mean(data: TrainingData) -> tuple[NDArray[np.float64], NDArray[np.f
 def fill_seasons(mean: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Fill the seasons that a pixel never saw.
 
-    They are interpolated linearly in season, around the circle, between the pixel's neighbouring seen seasons (with one seen season it holds
+    They are interpolated linearly in season, around the circle, between the pixel's neighbouring seen seasons (a single seen season holds
     all year). Pixels that never saw any season then take the spatial mean of the others.
 
     Parameters

@@ -38,7 +38,8 @@ class _Block(nn.Sequential):
 class UnetTime(Network):
     """Read the input frames and the targets' seasons as channels, and write every lead as channels.
 
-    The last layer starts at zero, so an untrained network forecasts the reference. Normalisation stays within a sample: no sample sees another.
+    The last layer starts at zero, so an untrained network forecasts the reference. Normalisation stays within a sample; over a whole scene its
+    statistics would be others than over a patch, so forecast with patches of the trained size.
     """
 
     Options = UnetTimeOptions
@@ -54,7 +55,7 @@ class UnetTime(Network):
         self.readout = nn.Conv2d(widths[0], task.n_target * len(task.variables), 1)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(cast(Tensor, self.readout.bias))
-        self.to(memory_format=torch.channels_last)  # a sixth off the time of a step on a CPU
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped in torch; a sixth off a step on a CPU
 
     def forward(self, x: Tensor, season: Tensor) -> Tensor:
         """Map (b, n_input, 2V, y, x) and (b, n_input + n_target, 2) to (b, n_target, V, y, x); see `Network`."""
@@ -74,7 +75,7 @@ class UnetTime(Network):
             y = nn.functional.interpolate(y, scale_factor=2.0, mode="nearest")
             y = block(torch.cat([y, skips.pop()], dim=1))
         y = self.readout(y)[..., :rows, :columns]
-        return y.unflatten(1, (self.task.n_target, len(self.task.variables)))
+        return y.reshape(len(x), self.task.n_target, len(self.task.variables), rows, columns)
 
 
 def _groups(channels: int) -> int:

@@ -19,6 +19,5 @@ class TrainingConfig(Config):
     patience: int = Field(default=8, ge=1, description="epochs without a lower validation loss before stopping")
     seed: int = Field(default=0, ge=0, description="of fresh weights, the order of patches and dropout")
     gradient_clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 = not clipped")
-    stride: int | None = Field(default=None, ge=1, description="pixels between training patches; none = half a patch")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch while fitting; none = as they are")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where to fit; only the CPU repeats bit for bit")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from glaciercast import progress
@@ -96,6 +96,7 @@ class EpochEnd(Callback):
     def __init__(self, record: Record, checkpoint: Path, config: TrainingConfig, train_loader: Iterable[Batch]) -> None:
         self.record, self.checkpoint, self.config, self.train_loader = record, checkpoint, config, train_loader
         self.started = 0.0
+        self.failure: BaseException | None = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make the epoch depend on its number alone, so that a resumed fit repeats it."""
@@ -120,6 +121,10 @@ class EpochEnd(Callback):
             f"(best {record.best_loss:.4f} in epoch {record.best_epoch}), {seconds:.1f} s"
         )
         trainer.should_stop = record.finished(self.config)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Remember what ended the fit."""
+        self.failure = exception
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record for the checkpoint."""
@@ -151,12 +156,13 @@ def run(
         raise InputError("device: expected a CUDA device, found none; use cpu or auto")
     module = ForecastModule(forecaster.train(), config)
     with _quiet(), _threads(config.threads), torch.random.fork_rng(devices=[torch.cuda.current_device()] if cuda else []):
+        epoch_end = EpochEnd(record, checkpoint, config, train_loader)
         trainer = Trainer(
             accelerator="cuda" if cuda else "cpu",
             devices=1,
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip or None,
-            callbacks=[EpochEnd(record, checkpoint, config, train_loader)],
+            callbacks=[epoch_end],
             plugins=[LightningEnvironment()],  # one process, also inside a batch job of a cluster
             default_root_dir=checkpoint.parent,
             logger=False,
@@ -166,7 +172,7 @@ def run(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        with _interruptible(trainer):
+        with _interruptible(epoch_end):
             trainer.fit(module, train_loader, val_loader, ckpt_path=checkpoint if resume else None, weights_only=True)
     return record
 
@@ -197,6 +203,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
+            warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec", category=FutureWarning)  # Lightning, torch 2.13
             yield
     finally:
         logger.setLevel(level)
@@ -213,12 +220,13 @@ def _threads(number: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible(trainer: Trainer) -> Iterator[None]:
-    """Let Ctrl-C reach the caller: Lightning turns it into an exit and ignores the signal ever after."""
+def _interruptible(epoch_end: EpochEnd) -> Iterator[None]:
+    """Let Ctrl-C reach the caller: Lightning turns it into an exit and ignores further ones."""
+    handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN or not trainer.interrupted:
+        if not isinstance(epoch_end.failure, KeyboardInterrupt):
             raise
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None

@@ -19,7 +19,7 @@ FORMAT = 1
 def save(forecaster: Forecaster, folder: str | Path, meta: dict[str, Any]) -> None:
     """Write weights, fitted values and recipe of `forecaster`, with `meta` (plain JSON types) beside them.
 
-    Each file appears whole or not at all, and the recipe carries the weights' SHA-256, so that halves of two models are never taken for one.
+    Each file appears whole or not at all, and the recipe carries the weights' SHA-256: halves of two models are never taken for one.
     """
     from safetensors.torch import save_model
 
