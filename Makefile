@@ -9,7 +9,7 @@ UPGRADE ?=
 DEMO   ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow check docs bench wheel lock clean
+.PHONY: help venv demo test test-slow check docs bench results wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ docs: $(STAMP) ## build the documentation in docs/_build/html
 
 bench: $(STAMP) ## run the benchmarks of speed and memory
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+results: $(STAMP) ## run the demo and take its table and figures into the docs
+	rm -rf runs/docs
+	$(BIN)/glaciercast demo --out runs/docs >/dev/null
+	cp runs/docs/results/benchmark.md docs/results/demo.md
+	cp runs/docs/figures/forecast.png runs/docs/figures/skill.png runs/docs/figures/coverage.png runs/docs/figures/season.png docs/images/
 
 wheel: $(STAMP) ## build the wheel in dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

@@ -1,6 +1,6 @@
 """Random training patches from a memory map, against this machine's copy rate and the published layout, in one run.
 
-Usage: python benchmarks/patches.py [--repeats 15] [--tile 16] [--scan 8 10 16 20 25 32]
+Usage: python benchmarks/patches.py [--repeats 15] [--tile 20] [--scan 8 10 16 20 25 32]
 
 The cube has 96 steps of 800×800 float32 pixels; a patch is 8 steps of 50×50. Rates are bytes of patches delivered a second, medians
 over interleaved repeats. "copy" copies contiguous blocks of the same size from random places of an array as large as the cube, in one
@@ -21,17 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numba import get_num_threads, njit, prange, set_num_threads
+from numba import njit
 
 from glaciercast.patches import cache as caches
 
 STEPS, SIZE, PATCH, WINDOW, BATCH = 96, 800, 50, 8, 64
 
 
-@njit(parallel=True, cache=False)
+@njit
 def plain_gather(cube, steps, rows, cols, out):
-    """Copy patches out of a (step, y, x) array, in parallel over patches."""
-    for window in prange(out.shape[0]):
+    """Copy patches out of a (step, y, x) array."""
+    for window in range(out.shape[0]):
         for step in range(out.shape[1]):
             for row in range(out.shape[3]):
                 for col in range(out.shape[4]):
@@ -89,8 +89,7 @@ def main() -> None:
             for s, r, c in zip(steps, rows, cols, strict=True):
                 cache.gather(s, r, c, WINDOW, PATCH, PATCH, out=out, threads=threads)
 
-        def plain(threads, steps, rows, cols):
-            set_num_threads(threads)
+        def plain(steps, rows, cols):
             for s, r, c in zip(steps, rows, cols, strict=True):
                 plain_gather(cube, s, r, c, out)
 
@@ -103,8 +102,8 @@ def main() -> None:
             np.array_equal(patch, cube[i : i + WINDOW, None, j : j + PATCH, k : k + PATCH])
             for patch, i, j, k in zip(cache.gather(s, r, c, WINDOW, PATCH, PATCH), s, r, c, strict=True)
         )
-        every = get_num_threads()
-        plain(1, *origins(1))
+        every = min(4, os.cpu_count() or 1)
+        plain(*origins(1))
         for tile_cache in made.values():  # brings every page of every file into memory
             tile_cache.tiles.max()
         seconds: dict[str, list[float]] = {}
@@ -117,8 +116,7 @@ def main() -> None:
                 ("ours, stride 10, one thread", ours, (cache, 1, *origins(10))),
                 ("ours, any origin", ours, (cache, every, *origins(1))),
                 ("ours, stride 10", ours, (cache, every, *origins(10))),
-                ("plain gather, any origin, one thread", plain, (1, *origins(1))),
-                ("plain gather, any origin", plain, (every, *origins(1))),
+                ("plain gather, any origin, one thread", plain, origins(1)),
             ):
                 seconds.setdefault(name, []).append(timed(function, *arguments) / (options.batches * BATCH))
             seconds.setdefault("pickled, one file a sequence", []).append(timed(pickled, rng.choice(files, 128)) / 128)

@@ -98,13 +98,16 @@ def test_baselines_alone_are_called_that(make_results: Maker) -> None:
     assert winner_sentence(results) == "Only baselines were scored; damped_anomaly has the lowest MSE (0.0487)."
 
 
-def test_markdown_and_text_bear_the_same_numbers(make_results: Maker) -> None:
+def test_markdown_and_text_bear_the_same_numbers_in_both_tables(make_results: Maker) -> None:
     results = make_results(intervals=True)
-    lines = {line.split("|")[1].strip(): line for line in markdown_table(results).splitlines() if line.startswith("|")}
-    plain = {line.split()[0]: line for line in text_table(results).splitlines() if line}
-    for name, row in cells(results).items():
-        assert [cell.strip().strip("*") for cell in lines[name].strip("|").split("|")] == [name, *row]
-        assert plain[name].replace("*", " ").split() == [name, *" ".join(row).split()]
+    markdown = [line for line in markdown_table(results).splitlines() if line.startswith("|")]
+    plain = [line for line in text_table(results).splitlines() if line and line.split()[0] in results["models"]]
+    names = len(results["models"])
+    by_lead = {row[0].text: [cell.text for cell in row[1:]] for row in lead_table(results).rows}
+    for table, first in ((cells(results), 0), (by_lead, 1)):
+        for (name, row), marked, aligned in zip(table.items(), markdown[2 + first * (names + 2) :], plain[first * names :], strict=False):
+            assert [cell.strip().strip("*") for cell in marked.strip("|").split("|")] == [name, *row]
+            assert aligned.replace("*", " ").split() == [name, *" ".join(row).split()]
     assert winner_sentence(results) in markdown_table(results) and results["interval_note"] in text_table(results)
 
 

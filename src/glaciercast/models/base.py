@@ -1,7 +1,8 @@
 """What every model shares: the task it is built for, the data it is fitted on, and the shapes that go in and out.
 
 A **forecaster** takes a `Batch` of patches and returns its forecast in physical units; baselines are forecasters. A **network** knows
-nothing of units or batches: it maps normalised tensors to normalised tensors, and `models.residual.ResidualForecaster` makes a forecaster of it.
+nothing of units or batches: it maps normalised tensors to normalised tensors, and `models.residual.ResidualForecaster` makes a forecaster
+of it.
 To add an architecture, write one file in this folder with a `Network` under `registry.register`; nothing else needs to know of it.
 """
 

@@ -29,7 +29,7 @@ class Normaliser(Protocol):
 
 
 class ResidualForecaster(Forecaster):
-    """``reference(batch) + network(normalised input) · std``; its state holds all it needs: weights, mean, std, the reference's climatology.
+    """``reference(batch) + network(normalised input) · std``; its state holds all it needs: weights, mean, std, the reference's fit.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ class _Block(nn.Sequential):
 class UnetTime(Network):
     """Read the input frames and the targets' seasons as channels, and write every lead as channels.
 
-    The last layer starts at zero, so an untrained network forecasts the reference. Normalisation stays within a sample; over a whole scene its
-    statistics would be others than over a patch, so forecast with patches of the trained size.
+    The last layer starts at zero, so an untrained network forecasts the reference. Normalisation stays within a sample; over a
+    whole scene its statistics would be others than over a patch, so forecast with patches of the trained size.
     """
 
     Options = UnetTimeOptions
@@ -74,8 +74,8 @@ class UnetTime(Network):
         for block in self.up:
             y = nn.functional.interpolate(y, scale_factor=2.0, mode="nearest")
             y = block(torch.cat([y, skips.pop()], dim=1))
-        y = self.readout(y)[..., :rows, :columns]
-        return y.reshape(len(x), self.task.n_target, len(self.task.variables), rows, columns)
+        forecast: Tensor = self.readout(y)[..., :rows, :columns]
+        return forecast.reshape(len(x), self.task.n_target, len(self.task.variables), rows, columns)
 
 
 def _groups(channels: int) -> int:

@@ -21,8 +21,8 @@ from glaciercast import runs
 from glaciercast.errors import GlaciercastError, InputError
 
 LAYOUT = 1
-TILE = 16
-"""Side of a tile in pixels: a row of a tile is one 64-byte cache line (chosen by benchmarks/patches.py)."""
+TILE = 20
+"""Side of a tile in pixels (chosen by benchmarks/patches.py)."""
 DATA, FACTS = "data.bin", "cache.json"
 
 

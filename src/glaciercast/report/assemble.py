@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glaciercast import runs
-from glaciercast.report import figures, page
+from glaciercast.report import figures, page, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,8 +22,9 @@ LIMITS = (
 
 
 def write_report(folder: Path) -> Path:
-    """Draw the figures of a benchmark's run folder and write ``report.html`` in it; returns the page."""
+    """Draw the figures of a benchmark's run folder, write ``report.html`` and the table as Markdown in it; returns the page."""
     results = runs.read_json(folder / "results" / "benchmark.json")
+    (folder / "results" / "benchmark.md").write_text(tables.markdown_table(results) + "\n", encoding="utf-8")
     drawn: dict[str, tuple[Figure | Path, str]] = {
         "scores": (figures.scores_by_lead(results), "Mean squared error on the test part at each lead time; baselines are dashed."),
         "skill": (figures.skill_bars(results), "Skill against the best baseline: above 0 is better than the best baseline, below 0 worse."),

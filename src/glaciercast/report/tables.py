@@ -137,27 +137,36 @@ def winner_sentence(results: Mapping[str, Any]) -> str:
 
 
 def markdown_table(results: Mapping[str, Any]) -> str:
-    """Return the benchmark as a Markdown table, best values bold, with the winner and the note on intervals below."""
-    table = benchmark_table(results)
-    lines = [table.header, tuple("---" if column < 2 else "---:" for column in range(len(table.header)))]
-    lines += [tuple(f"**{_escaped(cell.text)}**" if cell.best else _escaped(cell.text) for cell in row) for row in table.rows]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{body}\n\n{winner_sentence(results)} {results['interval_note']}\n"
+    """Return the benchmark as Markdown: scores and skill, who won, errors by lead time; best values bold."""
+    words = f"{winner_sentence(results)} {results['interval_note']}"
+    return f"{_markdown(benchmark_table(results), 2)}\n\n{words}\n\n{_markdown(lead_table(results), 1)}\n"
 
 
 def text_table(results: Mapping[str, Any]) -> str:
-    """Return the benchmark as aligned plain text for terminals, best values starred; the same numbers as `markdown_table`."""
-    table = benchmark_table(results)
-    lines = [list(table.header), *([_printable(cell.text) + ("*" if cell.best else " ") for cell in row] for row in table.rows)]
-    widths = [max(len(line[column].rstrip()) for line in lines) + 1 for column in range(len(table.header))]
-    body = "\n".join(
+    """Return the same as `markdown_table` in aligned plain text for terminals, best values starred."""
+    tables = f"{_aligned(benchmark_table(results), 2)}\n\n{_aligned(lead_table(results), 1)}\n* best of its column"
+    return _printable_lines(f"{tables}\n\n{winner_sentence(results)}\n{results['interval_note']}\n")
+
+
+def _markdown(table: Table, words: int) -> str:
+    """Format a table whose first `words` columns are text."""
+    lines = [table.header, tuple("---" if column < words else "---:" for column in range(len(table.header)))]
+    lines += [tuple(f"**{_escaped(cell.text)}**" if cell.best else _escaped(cell.text) for cell in row) for row in table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _aligned(table: Table, words: int) -> str:
+    """Format a table whose first `words` columns are text."""
+    header = [title if column < words else f"{title} " for column, title in enumerate(table.header)]
+    lines = [header, *([_printable(cell.text) + ("*" if cell.best else " ") for cell in row] for row in table.rows)]
+    widths = [max(len(line[column].rstrip()) for line in lines) + 1 for column in range(len(header))]
+    return "\n".join(
         " ".join(
-            text.rstrip().ljust(width) if column < 2 else text.rjust(width)
+            text.rstrip().ljust(width) if column < words else text.rjust(width)
             for column, (text, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for line in ([*lines[0][:2], *(f"{title} " for title in lines[0][2:])], *lines[1:])
+        for line in lines
     )
-    return _printable_lines(f"{body}\n* best of its column\n\n{winner_sentence(results)}\n{results['interval_note']}\n")
 
 
 def _assemble(header: tuple[str, ...], names: list[str], columns: list[list[Cell]]) -> Table:

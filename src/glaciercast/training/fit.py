@@ -43,9 +43,9 @@ def fit(
 ) -> FitResult:
     """Fit `forecaster` in place, leave it with its best weights in evaluation mode, and save it in `folder`.
 
-    The loss is Σ w (p − t)² / Σ w in normalised units over what was observed. After each epoch a checkpoint replaces the last one; a fit that
-    was killed resumes from it and ends with the same weights, bit for bit on a CPU with as many threads. A folder that holds the finished
-    fit is loaded instead.
+    The loss is Σ w (p − t)² / Σ w in normalised units over what was observed. After each epoch a checkpoint replaces the last one; a fit
+    that was killed resumes from it and ends with the same weights, bit for bit on a CPU with as many threads. A folder that holds the
+    finished fit is loaded instead.
 
     Parameters
     ----------
