@@ -4,9 +4,8 @@ Usage: python benchmarks/patches.py [--repeats 15] [--tile 20] [--scan 8 10 16 2
 
 The cube has 96 steps of 800×800 float32 pixels; a patch is 8 steps of 50×50. Rates are bytes of patches delivered a second, medians
 over interleaved repeats. "copy" copies contiguous blocks of the same size from random places of an array as large as the cube, in one
-thread, into the same preallocated batch; our gather is measured in one thread, to compare like with like, and in all of them, as it
-is used. "pickled" reads one torch file a sequence, as the published code lays them out (written just now, so cached by the system, as
-is our file). The scan compares sides of a tile, each in one thread and over any origin and origins every 10 pixels.
+thread, into the same preallocated batch; our gather runs in one thread too. "pickled" reads one torch file a sequence, as the
+published code lays them out (written just now, so cached by the system, as is our file). The scan compares sides of a tile, over any origin and over origins every 10 pixels.
 """
 
 from __future__ import annotations
@@ -85,9 +84,9 @@ def main() -> None:
                 for window, start in enumerate(batch):
                     np.copyto(out[window].reshape(-1), flat[start : start + block])
 
-        def ours(cache, threads, steps, rows, cols):
+        def ours(cache, steps, rows, cols):
             for s, r, c in zip(steps, rows, cols, strict=True):
-                cache.gather(s, r, c, WINDOW, PATCH, PATCH, out=out, threads=threads)
+                cache.gather(s, r, c, WINDOW, PATCH, PATCH, out=out)
 
         def plain(steps, rows, cols):
             for s, r, c in zip(steps, rows, cols, strict=True):
@@ -102,7 +101,6 @@ def main() -> None:
             np.array_equal(patch, cube[i : i + WINDOW, None, j : j + PATCH, k : k + PATCH])
             for patch, i, j, k in zip(cache.gather(s, r, c, WINDOW, PATCH, PATCH), s, r, c, strict=True)
         )
-        every = min(4, os.cpu_count() or 1)
         plain(*origins(1))
         for tile_cache in made.values():  # brings every page of every file into memory
             tile_cache.tiles.max()
@@ -112,27 +110,25 @@ def main() -> None:
             starts = rng.integers(0, cube.size - block, (options.batches, BATCH))
             for name, function, arguments in (
                 ("copy", copy, (starts,)),
-                ("ours, any origin, one thread", ours, (cache, 1, *origins(1))),
-                ("ours, stride 10, one thread", ours, (cache, 1, *origins(10))),
-                ("ours, any origin", ours, (cache, every, *origins(1))),
-                ("ours, stride 10", ours, (cache, every, *origins(10))),
-                ("plain gather, any origin, one thread", plain, origins(1)),
+                ("ours, any origin", ours, (cache, *origins(1))),
+                ("ours, stride 10", ours, (cache, *origins(10))),
+                ("plain gather, any origin", plain, origins(1)),
             ):
                 seconds.setdefault(name, []).append(timed(function, *arguments) / (options.batches * BATCH))
             seconds.setdefault("pickled, one file a sequence", []).append(timed(pickled, rng.choice(files, 128)) / 128)
             for tile in options.scan:
                 for stride in (1, 10):
-                    scan.setdefault((tile, stride), []).append(timed(ours, made[tile], 1, *origins(stride)) / (options.batches * BATCH))
+                    scan.setdefault((tile, stride), []).append(timed(ours, made[tile], *origins(stride)) / (options.batches * BATCH))
 
     rate = {name: 4 * block / float(np.median(values)) for name, values in seconds.items()}
     result = {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "threads": every},
+        "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
         "tile": options.tile,
         "disk_relative_to_cube": disk,
         "patches_per_second": {name: value / (4 * block) for name, value in rate.items()},
         "share_of_copy_rate": {name: value / rate["copy"] for name, value in rate.items()},
         "times_pickled": {name: value / rate["pickled, one file a sequence"] for name, value in rate.items()},
-        "tile_scan_share_of_copy_rate_one_thread": {
+        "tile_scan_share_of_copy_rate": {
             str(tile): {
                 "any origin": 4 * block / float(np.median(scan[tile, 1])) / rate["copy"],
                 "stride 10": 4 * block / float(np.median(scan[tile, 10])) / rate["copy"],
@@ -142,13 +138,13 @@ def main() -> None:
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"{'':<38} {'patches/s':>10} {'of copy':>8} {'× pickled':>10}")
+    print(f"{'':<30} {'patches/s':>10} {'of copy':>8} {'× pickled':>10}")
     for name, value in rate.items():
         print(
-            f"{name:<38} {value / (4 * block):>10,.0f} {value / rate['copy']:>8.2f} {value / rate['pickled, one file a sequence']:>10.1f}"
+            f"{name:<30} {value / (4 * block):>10,.0f} {value / rate['copy']:>8.2f} {value / rate['pickled, one file a sequence']:>10.1f}"
         )
-    print(f"disk: {disk:.3f} × the cube; copy: {rate['copy'] / 1e9:.1f} GB/s; {every} threads unless stated")
-    for tile, shares in result["tile_scan_share_of_copy_rate_one_thread"].items():
+    print(f"disk: {disk:.3f} × the cube; copy: {rate['copy'] / 1e9:.1f} GB/s")
+    for tile, shares in result["tile_scan_share_of_copy_rate"].items():
         print(f"tile {tile:>3}: any origin {shares['any origin']:.2f}, stride 10 {shares['stride 10']:.2f} of the copy rate")
 
 

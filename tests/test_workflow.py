@@ -207,6 +207,12 @@ def test_the_cache_is_made_anew_when_the_cube_has_changed(cube, tmp_path, scenes
     )
 
 
+def _scenes_by_step(run):
+    cube = store.open_cube(run)
+    times, bounds = cube["optical/sentinel2"].time.values, cube["aligned"].time_bounds.values
+    return [set(np.flatnonzero((times >= first) & (times < last)).tolist()) for first, last in bounds]
+
+
 @pytest.mark.slow
 def test_the_demo_on_real_scenes(carpathians, tmp_path):
     """Every model and baseline in the table, no leak, no interval from three blocks; whoever wins."""
@@ -221,6 +227,11 @@ def test_the_demo_on_real_scenes(carpathians, tmp_path):
     assert all(np.isfinite(model["mse"]) for model in results["models"].values())
     assert results["clusters"] < 8 and results["interval_note"].startswith("No interval is given: the test part holds 3")
     assert results["site"]["is_glacier"] is False
+    scenes_of = _scenes_by_step(tmp_path / "run")
+    split = workflow._Workbench.open(tmp_path / "run", tmp_path / "run", settings).split
+    trained = {scene for step in split.training_steps for scene in scenes_of[step]}
+    tested = {scene for issue in split.issues("test") for lead in (1, 2) for scene in scenes_of[int(issue) + lead]}
+    assert len(trained) > 50 and len(tested) > 30 and not trained & tested  # a memoriser of training scenes finds no test target
     season = json.loads((tmp_path / "run" / "results" / "season.json").read_text())
     february = [entry["snow_fraction"][1] for entry in season.values()]
     assert february == pytest.approx([0.484, 0.742], abs=0.005)

@@ -38,7 +38,7 @@ def test_same_season_takes_the_latest_frame_of_the_targets_season(history, leads
 
 
 def test_same_season_of_months():
-    """The issue step is a February (frame 13): next March looks up last year's, next February the issue step, and the March after last year's."""
+    """Issued in a February (frame 13): next March looks up last year's, next February the issue step, the March after last year's again."""
     chosen = task(history=14, n_target=13, period=12)
     past = torch.arange(14.0).reshape(1, -1, 1, 1, 1).expand(1, -1, 1, 8, 8)
     forecast = registry.create("same_season", chosen)(batch(chosen, 1)._replace(past=past))

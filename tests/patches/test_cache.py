@@ -70,8 +70,10 @@ def test_damage_is_found_by_the_checksum(cache):
 
 
 def test_it_is_no_larger_than_the_stack_where_tiles_fit(tmp_path):
-    caches.write(tmp_path, np.zeros((3, 1, 32, 48), "float32"), 3, ("a",), (32, 48), "f")
-    assert (tmp_path / caches.DATA).stat().st_size == 3 * 32 * 48 * 4
+    shape = (2 * caches.TILE, 3 * caches.TILE)
+    stack = np.zeros((3, 1, *shape), "float32")
+    caches.write(tmp_path, stack, 3, ("a",), shape, "f")
+    assert (tmp_path / caches.DATA).stat().st_size == stack.nbytes
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from glaciercast.errors import InputError
 from glaciercast.patches import cache as caches
-from glaciercast.patches.gather import PARALLEL_BYTES
 
 
 def cached(path: Path, stack: np.ndarray, tile: int) -> caches.Cache:
@@ -66,21 +65,6 @@ def test_gather_writes_every_value_of_the_given_memory_and_nothing_else(cache: c
     assert np.shares_memory(out, memory)
     np.testing.assert_array_equal(memory[1:3], sliced(stack, starts, (3, 17, 17)))
     assert (memory[[0, 3]] == -1).all()
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3, 7, 50])
-def test_any_number_of_threads_gives_the_same(cache: caches.Cache, stack: np.ndarray, threads: int) -> None:
-    rng = np.random.default_rng(3)
-    starts = np.stack([rng.integers(0, 4, 7), rng.integers(0, 34, 7), rng.integers(0, 25, 7)], axis=1)
-    np.testing.assert_array_equal(cache.gather(*starts.T, 3, 17, 17, threads=threads), sliced(stack, starts, (3, 17, 17)))
-
-
-def test_a_batch_large_enough_for_threads_equals_slices(cache: caches.Cache, stack: np.ndarray) -> None:
-    rng = np.random.default_rng(4)
-    starts = np.stack([rng.integers(0, 2, 301), rng.integers(0, 34, 301), rng.integers(0, 25, 301)], axis=1)
-    found = cache.gather(*starts.T, 5, 17, 17)
-    assert found.nbytes > PARALLEL_BYTES
-    np.testing.assert_array_equal(found, sliced(stack, starts, (5, 17, 17)))
 
 
 def test_no_windows_give_an_empty_batch(cache: caches.Cache) -> None:

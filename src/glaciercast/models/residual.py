@@ -75,7 +75,7 @@ class ResidualForecaster(Forecaster):
         seen = past.isfinite()
         scale, offset = self.std[:, None, None], self.mean[:, None, None]
         values = torch.where(seen, (past - offset) / scale, 0.0)
-        observed = torch.where(seen, batch.past_observed[:, -self.task.n_input :], 0.0)
+        observed = torch.where(seen, batch.past_observed[:, -self.task.n_input :].nan_to_num(), 0.0)
         season = torch.cat([batch.season_past[:, -self.task.n_input :], batch.season_future], dim=1)
         change: Tensor = self.network(torch.cat([values, observed], dim=2), season)
         if self.reference is None:

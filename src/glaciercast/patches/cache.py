@@ -51,9 +51,8 @@ class Cache:
         return int(self.tiles.shape[2])
 
     def gather(
-        self, steps: np.ndarray, rows: np.ndarray, cols: np.ndarray, n_steps: int, height: int, width: int,
-        out: np.ndarray | None = None, threads: int | None = None,
-    ) -> np.ndarray:  # fmt: skip
+        self, steps: np.ndarray, rows: np.ndarray, cols: np.ndarray, n_steps: int, height: int, width: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return windows that begin at the given steps, rows and columns.
 
         Parameters
@@ -64,8 +63,6 @@ class Cache:
             Extent of every window.
         out
             Where to write, float32 (window, n_steps, channel, height, width) in C order; new memory if None.
-        threads
-            None: as many as are of use.
 
         Raises
         ------
@@ -88,7 +85,7 @@ class Cache:
             out = np.empty(shape, "float32")
         elif out.shape != shape or out.dtype != np.float32 or not (out.flags.c_contiguous and out.flags.writeable):
             raise ValueError(f"out: expected writeable float32 {shape} in C order, found {out.dtype} {out.shape}")
-        gather(self.tiles.reshape(-1), self.tiles.shape, steps, rows, cols, out.reshape(-1), (n_steps, height, width), threads)
+        gather(self.tiles.reshape(-1), self.tiles.shape, steps, rows, cols, out.reshape(-1), (n_steps, height, width))
         return out
 
     def verify(self) -> None:

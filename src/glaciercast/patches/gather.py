@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-
-PARALLEL_BYTES = 2**21
-"""Below this, starting a thread costs as much as it saves."""
 
 
 @intrinsic  # type: ignore[untyped-decorator,unused-ignore]
@@ -32,9 +25,26 @@ def _copy(typing_context: Any, target: Any, to: Any, source: Any, start: Any, co
     return types.void(target, types.intp, source, types.intp, types.intp), generate
 
 
-# One function on purpose: a helper that numba loads from its disk cache is not inlined, which costs a fifth of the speed.
+# One function and one thread on purpose. A helper that numba loads from its disk cache is not inlined. More threads, OpenMP or plain,
+# save a millisecond a batch at best, and cost three where they wait for each other, as on a busy or a virtual machine.
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _gather_some(tiles, layout, steps, rows, cols, out, extent):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+def gather(tiles, layout, steps, rows, cols, out, extent):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Copy windows into `out`; the caller has checked that they lie inside.
+
+    Parameters
+    ----------
+    tiles
+        float32, flat, of the layout (tile row, tile column, step, channel, y, x): the frames of one tile that a window
+        needs lie side by side, so a 50×50 window of 8 steps costs some 50 memory pages instead of 400.
+    layout
+        The six extents of that layout.
+    steps, rows, cols
+        First step, row and column of each window, int64 (window,).
+    out
+        float32, flat, of (window, step, channel, y, x).
+    extent
+        Steps, height and width of a window.
+    """
     _, n_tile_cols, total_steps, n_channels, tile_h, tile_w = layout
     n_steps, height, width = extent
     plane = tile_h * tile_w
@@ -57,47 +67,3 @@ def _gather_some(tiles, layout, steps, rows, cols, out, extent):  # type: ignore
                         _copy(out, to, tiles, start, count)  # type: ignore[call-arg,unused-ignore]
                         start += tile_w  # type: ignore[unreachable,unused-ignore]
                         to += width
-
-
-def gather(
-    tiles: np.ndarray, layout: tuple[int, ...], steps: np.ndarray, rows: np.ndarray, cols: np.ndarray, out: np.ndarray,
-    extent: tuple[int, int, int], threads: int | None = None,
-) -> None:  # fmt: skip
-    """Copy windows into `out`; the caller has checked that they lie inside.
-
-    Plain threads share the windows. OpenMP (numba's ``parallel``) is a little faster at best, but its threads spin while they wait:
-    where two of them meet on one core, as on a busy or a virtual machine, a batch takes three times as long as in one thread.
-
-    Parameters
-    ----------
-    tiles
-        float32, flat, of the layout (tile row, tile column, step, channel, y, x): the frames of one tile that a window
-        needs lie side by side, so a 50×50 window of 8 steps costs some 50 memory pages instead of 400.
-    layout
-        The six extents of that layout.
-    steps, rows, cols
-        First step, row and column of each window, int64 (window,).
-    out
-        float32, flat, of (window, step, channel, y, x).
-    extent
-        Steps, height and width of a window.
-    threads
-        None: up to four, and one where there is little to copy.
-    """
-    if threads is None:
-        threads = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-        threads = threads if out.nbytes >= PARALLEL_BYTES else 1
-    bounds = np.linspace(0, steps.size, max(1, min(threads, steps.size)) + 1).astype("int64").tolist()
-    size = out.size // max(1, steps.size)
-
-    def part(first: int, last: int) -> None:
-        _gather_some(tiles, layout, steps[first:last], rows[first:last], cols[first:last], out[first * size : last * size], extent)
-
-    if len(bounds) == 2:
-        part(*bounds)
-        return
-    with ThreadPoolExecutor(len(bounds) - 2) as pool:  # this thread takes a part too
-        others = [pool.submit(part, first, last) for first, last in pairwise(bounds[1:])]
-        part(bounds[0], bounds[1])
-        for other in others:
-            other.result()

@@ -30,7 +30,7 @@ def write_report(folder: Path) -> Path:
         "skill": (figures.skill_bars(results), "Skill against the best baseline: above 0 is better than the best baseline, below 0 worse."),
         "forecast": (
             _forecast(folder, results),
-            "One issue time of the test part (the one whose targets were observed best), under each model.",
+            "One issue time of the test part (the one whose targets were observed best): the best baseline and the best network.",
         ),
         "coverage": (_coverage(folder, results), "What was observed in each step, and which steps serve training, validation and test."),
     }
