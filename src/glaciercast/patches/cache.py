@@ -69,7 +69,7 @@ class Cache:
         InputError
             If a window reaches outside the stack, is empty, or lacks a step, row or column.
         """
-        from glaciercast.patches.gather import gather
+        from glaciercast.patches.gather import copy_windows
 
         steps, rows, cols = (np.ascontiguousarray(a, dtype="int64") for a in (steps, rows, cols))
         if steps.ndim != 1 or not steps.shape == rows.shape == cols.shape:
@@ -85,7 +85,7 @@ class Cache:
             out = np.empty(shape, "float32")
         elif out.shape != shape or out.dtype != np.float32 or not (out.flags.c_contiguous and out.flags.writeable):
             raise ValueError(f"out: expected writeable float32 {shape} in C order, found {out.dtype} {out.shape}")
-        gather(self.tiles.reshape(-1), self.tiles.shape, steps, rows, cols, out.reshape(-1), (n_steps, height, width))
+        copy_windows(self.tiles, steps, rows, cols, out, (n_steps, height, width))
         return out
 
     def verify(self) -> None:

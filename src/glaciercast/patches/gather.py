@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -25,8 +29,8 @@ def _copy(typing_context: Any, target: Any, to: Any, source: Any, start: Any, co
     return types.void(target, types.intp, source, types.intp, types.intp), generate
 
 
-# One function and one thread on purpose. A helper that numba loads from its disk cache is not inlined. More threads, OpenMP or plain,
-# save a millisecond a batch at best, and cost three where they wait for each other, as on a busy or a virtual machine.
+# One function on purpose: a helper that numba loads from its disk cache is not inlined. One thread as well: OpenMP's threads spin and
+# stall each other on a busy machine, so `copy_windows` shares the windows out among threads of its own.
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def gather(tiles, layout, steps, rows, cols, out, extent):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Copy windows into `out`; the caller has checked that they lie inside.
@@ -67,3 +71,41 @@ def gather(tiles, layout, steps, rows, cols, out, extent):  # type: ignore[no-un
                         _copy(out, to, tiles, start, count)  # type: ignore[call-arg,unused-ignore]
                         start += tile_w  # type: ignore[unreachable,unused-ignore]
                         to += width
+
+
+THREAD_BYTES = 1 << 20
+"""A thread pays from about this much to copy."""
+
+
+def copy_windows(
+    tiles: np.ndarray, steps: np.ndarray, rows: np.ndarray, cols: np.ndarray, out: np.ndarray, extent: tuple[int, int, int]
+) -> None:
+    """Copy windows into `out` with as many threads as there are cores and as pay.
+
+    Parameters
+    ----------
+    tiles
+        float32 (tile row, tile column, step, channel, y, x) in C order.
+    steps, rows, cols, extent
+        As `gather`.
+    out
+        float32 (window, step, channel, y, x) in C order.
+    """
+    flat, layout = tiles.reshape(-1), tiles.shape
+    n_threads = max(1, min(os.cpu_count() or 1, out.nbytes // THREAD_BYTES))
+    bounds = np.linspace(0, steps.size, n_threads + 1).astype("int64")
+
+    def part(index: int) -> None:
+        here = slice(bounds[index], bounds[index + 1])
+        gather(flat, layout, steps[here], rows[here], cols[here], out[here].reshape(-1), extent)
+
+    others = [_pool().submit(part, index) for index in range(1, n_threads)]
+    part(0)
+    for other in others:
+        other.result()
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+    return ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="gather")

@@ -15,7 +15,7 @@ class ErrorSums:
     Attributes
     ----------
     weight, squared, absolute
-        Σw, Σw·e² and Σw·|e| over valid pixels, float64 (forecast, lead).
+        Sums of w, w·e² and the absolute w·e over valid pixels, float64 (forecast, lead).
     """
 
     weight: np.ndarray

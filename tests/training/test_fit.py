@@ -1,0 +1,233 @@
+"""A fit that is killed ends as one that is not; a finished one is loaded; another one's folder is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tests.models.batches import batch
+from tests.training.made import CONFIG, META, TASK, Batches, forecaster
+
+from glaciercast import progress
+from glaciercast.errors import GlaciercastError, InputError, RunFolderError
+from glaciercast.models import registry
+from glaciercast.training import saving
+from glaciercast.training.fit import CHECKPOINT, fit
+
+
+def run(folder, config=CONFIG, meta=META, train=None, model=None):
+    """Fit and return the result, the forecaster and the training batches."""
+    model = model or forecaster()
+    train = train or Batches(0, 4)
+    return fit(model, train, Batches(100, 2), folder, config, meta), model, train
+
+
+def same_weights(one, other):
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def losses(result):
+    return [(entry["epoch"], entry["train_loss"], entry["val_loss"]) for entry in result.history]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """An uninterrupted fit and its folder."""
+    folder = tmp_path_factory.mktemp("straight") / "fit"
+    result, model, train = run(folder)
+    return SimpleNamespace(folder=folder, result=result, model=model, train=train)
+
+
+def test_a_fit_learns_and_is_saved(straight):
+    assert [entry["epoch"] for entry in straight.result.history] == [1, 2, 3, 4]
+    assert straight.result.history[-1]["train_loss"] < straight.result.history[0]["train_loss"]
+    assert straight.result.val_loss == min(entry["val_loss"] for entry in straight.result.history)
+    assert straight.train.epochs == [0, 1, 2, 3]
+    assert not straight.model.training and straight.result.seconds > 0
+    assert sorted(path.name for path in straight.folder.iterdir()) == ["fit.json", "model.json", "model.safetensors"]
+    loaded, meta = saving.load(straight.folder)
+    assert meta == META and same_weights(loaded, straight.model)
+
+
+def test_the_losses_are_those_of_plain_torch(straight):
+    """The same fit by hand: AdamW, clipping, the same order; the best epoch's weights come out."""
+    from glaciercast.training.loss import weighted_squares
+
+    model, train, validation = forecaster(), Batches(0, 4), Batches(100, 2)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=CONFIG.learning_rate, weight_decay=CONFIG.weight_decay)
+    for epoch in range(4):
+        train.set_epoch(epoch)
+        sums = torch.zeros(2)
+        for each in train:
+            squares, weight = weighted_squares(model(each), each.target, each.target_weight, model.std)
+            optimiser.zero_grad()
+            (squares / weight).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), CONFIG.gradient_clip)
+            optimiser.step()
+            sums += torch.stack([squares.detach(), weight])
+        with torch.no_grad():
+            validated = [weighted_squares(model(each), each.target, each.target_weight, model.std) for each in validation]
+        val_loss = sum(squares.item() for squares, _ in validated) / sum(weight.item() for _, weight in validated)
+        assert straight.result.history[epoch]["train_loss"] == pytest.approx((sums[0] / sums[1]).item(), rel=1e-5)
+        assert straight.result.history[epoch]["val_loss"] == pytest.approx(val_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("fail_at", [(0, 1), (2, 0), (3, 3)])
+def test_an_interrupted_fit_ends_as_a_straight_one_bit_for_bit(straight, tmp_path, fail_at):
+    with pytest.raises(RuntimeError, match="a made failure"):
+        run(tmp_path, train=Batches(0, 4, fail_at))
+    assert (tmp_path / CHECKPOINT).exists() == (fail_at[0] > 0)
+    torch.manual_seed(99)  # the state of torch's generator must not matter
+    result, model, train = run(tmp_path)
+    assert train.epochs == list(range(fail_at[0], 4))
+    assert same_weights(model, straight.model)
+    assert losses(result) == losses(straight.result) and result.best_epoch == straight.result.best_epoch
+    assert (tmp_path / "model.safetensors").read_bytes() == (straight.folder / "model.safetensors").read_bytes()
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_early_stopping_and_the_best_weights_survive_an_interruption(tmp_path):
+    config = CONFIG.model_copy(update={"epochs": 30, "patience": 3, "learning_rate": 0.1})
+    whole, best, _ = run(tmp_path / "whole", config)
+    assert len(whole.history) == whole.best_epoch + 3 < 30
+    with pytest.raises(RuntimeError):
+        run(tmp_path / "cut", config, train=Batches(0, 4, (whole.best_epoch + 1, 1)))
+    resumed, model, _ = run(tmp_path / "cut", config)
+    assert losses(resumed) == losses(whole) and resumed.best_epoch == whole.best_epoch
+    assert same_weights(model, best)
+
+
+def test_a_fit_cut_after_its_last_epoch_trains_no_more(straight, tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "save", lambda *_: (_ for _ in ()).throw(RuntimeError("killed here")))
+    with pytest.raises(RuntimeError, match="killed here"):
+        run(tmp_path)
+    monkeypatch.undo()
+    result, model, train = run(tmp_path)
+    assert train.epochs == [] and same_weights(model, straight.model) and losses(result) == losses(straight.result)
+
+
+def test_a_finished_fit_is_loaded(straight):
+    before = {path: path.stat().st_mtime_ns for path in straight.folder.iterdir()}
+    result, model, train = run(straight.folder, model=forecaster(seed=1))
+    assert result == straight.result and same_weights(model, straight.model) and train.epochs == []
+    assert before == {path: path.stat().st_mtime_ns for path in straight.folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"meta": {"site": "another"}},
+        {"config": CONFIG.model_copy(update={"epochs": 5})},
+        {"model": forecaster("lstm", hidden=4)},
+    ],
+)
+def test_the_folder_of_another_fit_is_refused(straight, other):
+    with pytest.raises(RunFolderError, match="holds a fit with another model, options or data"):
+        run(straight.folder, **other)
+
+
+def test_a_model_that_no_fit_left_is_not_overwritten(tmp_path):
+    saving.save(forecaster(), tmp_path, {})
+    with pytest.raises(RunFolderError, match="holds a model that no fit left there"):
+        run(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_batch(tmp_path):
+    train = Batches(0, 4)
+    bad = train.batches[2]
+    train.batches[2] = bad._replace(target=torch.where(bad.target_weight > 0, torch.inf, bad.target))
+    with pytest.raises(GlaciercastError, match=r"training unet_time: the loss is inf in epoch 1, batch \d; expected a finite value"):
+        run(tmp_path, train=train)
+
+
+def test_a_batch_without_an_observed_target_teaches_nothing_but_an_epoch_of_them_is_an_error(tmp_path):
+    train = Batches(0, 4)
+    train.batches[1] = train.batches[1]._replace(target_weight=torch.zeros_like(train.batches[1].target))
+    result, _, _ = run(tmp_path / "one", train=train)
+    assert all(entry["train_loss"] > 0 for entry in result.history)
+    train.batches = train.batches[1:2]
+    with pytest.raises(GlaciercastError, match="no target pixel of the training part was observed"):
+        run(tmp_path / "all", train=train)
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path):
+    with pytest.raises(RuntimeError):
+        run(tmp_path, train=Batches(0, 4, (2, 0)))
+    whole = (tmp_path / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="cannot be read as a checkpoint: .*; delete it") as caught:
+        run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_checkpoint_leaves_the_reference_out_and_holds_no_code(tmp_path):
+    with pytest.raises(RuntimeError):
+        run(tmp_path, train=Batches(0, 4, (2, 0)))
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert "forecaster.network.readout.weight" in state["state_dict"]
+    assert not any("reference" in key for key in state["state_dict"])
+
+
+def test_a_baseline_has_nothing_to_train(tmp_path):
+    with pytest.raises(InputError, match="persistence: has no weights to train"):
+        run(tmp_path / "none", model=registry.create("persistence", TASK))
+    assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_reaches_the_caller_and_stays_in_force(tmp_path):
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, train=Batches(0, 4, (1, 0), KeyboardInterrupt))
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert run(tmp_path)[2].epochs == [1, 2, 3]
+
+
+def test_nothing_is_printed_unless_asked_and_torchs_settings_stay(tmp_path, capfd, recwarn):
+    torch.manual_seed(3)
+    before = torch.get_rng_state(), torch.get_num_threads()
+    config = CONFIG.model_copy(update={"epochs": 1, "threads": 1})
+    run(tmp_path / "quiet", config)
+    assert capfd.readouterr() == ("", "") and not recwarn.list
+    assert torch.equal(before[0], torch.get_rng_state()) and before[1] == torch.get_num_threads()
+    progress.show()
+    try:
+        run(tmp_path / "shown", config)
+    finally:
+        progress.show(False)
+    shown = capfd.readouterr()
+    assert shown.out == "" and shown.err.startswith("epoch 1/1: training loss ") and shown.err.count("\n") == 1
+
+
+def test_setting_up_a_fit_costs_little(tmp_path, straight):
+    started = time.process_time()
+    run(tmp_path, CONFIG.model_copy(update={"epochs": 1}))
+    assert time.process_time() - started < 3  # CPU seconds; all of Lightning's own work and one epoch
+
+
+@pytest.mark.slow
+def test_a_fit_killed_with_sigkill_ends_as_a_straight_one_bit_for_bit(straight, tmp_path):
+    command = [sys.executable, "-m", "tests.training.made", str(tmp_path / "fit"), str(torch.get_num_threads())]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    died = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": path}, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    assert json.loads((tmp_path / "fit" / "fit.json").read_text())["status"] == "running"
+    result, model, train = run(tmp_path / "fit")
+    assert train.epochs == [2, 3]
+    assert same_weights(model, straight.model) and losses(result) == losses(straight.result)
+
+
+def test_the_patch_loader_is_told_the_epoch():
+    from glaciercast.patches.sampling import EpochBatches
+    from glaciercast.training.module import set_epoch
+
+    sampler = EpochBatches(10, 4)
+    loader = torch.utils.data.DataLoader(list(range(10)), batch_sampler=sampler)
+    set_epoch(loader, 7)
+    assert sampler.epoch == 7
+    set_epoch([batch(TASK)], 1)  # a plain list has no order to tell
