@@ -53,6 +53,7 @@ bench: $(STAMP) ## run the benchmarks of speed and memory
 results: $(STAMP) ## run the demo and take its table and figures into the docs
 	rm -rf runs/docs
 	$(BIN)/glaciercast demo --out runs/docs >/dev/null
+	mkdir -p docs/results docs/images
 	cp runs/docs/results/benchmark.md docs/results/demo.md
 	cp runs/docs/figures/forecast.png runs/docs/figures/skill.png runs/docs/figures/coverage.png runs/docs/figures/season.png docs/images/
 

@@ -25,6 +25,7 @@ def test_a_finished_run_is_never_overwritten(tmp_path):
 
 def test_an_unfinished_run_is_taken_up_by_the_same_settings_only(tmp_path):
     with pytest.raises(ZeroDivisionError), runs.run_folder(tmp_path / "run", "build", Settings()) as folder:
+        (folder / "models").mkdir()
         raise ZeroDivisionError
     started = json.loads((folder / "run.json").read_text())["started"]
     with pytest.raises(RunFolderError, match="another config digest"), runs.run_folder(folder, "build", Settings(value=2)):
@@ -69,3 +70,11 @@ def test_provenance_holds_versions_and_no_environment(monkeypatch):
     assert "hunter2" not in json.dumps(made)
     assert made["packages"]["numpy"] == __import__("numpy").__version__
     assert made["program"] == "glaciercast"
+
+
+def test_a_run_that_was_refused_before_it_made_anything_leaves_its_folder_free(tmp_path):
+    with pytest.raises(ZeroDivisionError), runs.run_folder(tmp_path / "run", "build", Settings()) as folder:
+        raise ZeroDivisionError
+    with runs.run_folder(folder, "train", Settings(value=2)):
+        pass
+    assert json.loads((folder / "run.json").read_text())["command"] == "train"

@@ -37,6 +37,17 @@ def check_box(box: Box) -> None:
         raise ValueError("expected lon min < lon max within ±180 and lat min < lat max within ±90")
 
 
+def known_crs(name: str) -> None:
+    """Raise ValueError unless `name` is a CRS that PROJ knows."""
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        CRS(name)
+    except CRSError as error:
+        raise ValueError(f"'{name}' is not a known coordinate reference system") from error
+
+
 def make(spec: GridSpec) -> GeoBox:
     """Return the north-up `GeoBox` of `spec`.
 
@@ -50,9 +61,10 @@ def make(spec: GridSpec) -> GeoBox:
     from odc.geo.geom import box as geometry_box
 
     try:
-        crs = CRS(spec.crs)
-    except Exception as error:  # odc-geo passes on whatever pyproj raises
+        known_crs(spec.crs)
+    except ValueError as error:
         raise InputError(f"crs '{spec.crs}': not a known coordinate reference system") from error
+    crs = CRS(spec.crs)
     if not crs.projected:
         raise InputError(f"crs '{spec.crs}': expected a projected CRS with units of metres, found degrees")
     footprint = geometry_box(*spec.box, crs="EPSG:4326").to_crs(crs, resolution=0.01)

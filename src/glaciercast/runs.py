@@ -20,6 +20,8 @@ from glaciercast import config as configs
 from glaciercast.errors import RunFolderError
 
 STATE = "run.json"
+EMPTY = {STATE, ".lock", "config.yml", "provenance.json", "cache"}
+"""What a run folder holds whose command has made nothing yet; the cache is remade at will."""
 PACKAGES = ("glaciercast", "numpy", "xarray", "zarr", "rasterio", "torch", "lightning", "numba")
 
 
@@ -113,13 +115,15 @@ def now() -> str:
 
 
 def _state_for(folder: Path, wanted: dict[str, str]) -> dict[str, Any] | None:
-    if not folder.exists() or (folder.is_dir() and {p.name for p in folder.iterdir()} <= {".lock"}):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not (folder / STATE).is_file():
         raise RunFolderError(f"{folder}: exists and is not a run folder of glaciercast; choose another --out")
     state = read_json(folder / STATE)
     if state.get("status") == "complete":
         raise RunFolderError(f"{folder}: holds a finished '{state.get('command')}' run; choose another --out")
+    if {path.name for path in folder.iterdir()} <= EMPTY:  # refused before it made anything: nothing to lose
+        return None
     for key, value in wanted.items():
         if state.get(key) != value:
             raise RunFolderError(

@@ -6,9 +6,11 @@ with a checksum of every array. A writer that was killed therefore resumes at th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,9 +93,10 @@ class RegionWriter:
     def begin(self, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str]) -> None:
         """Lay the group out, unless an earlier run did."""
         if not self.exists:
-            create_group(self.path, self.group, coords, variables)
             self._append({"kind": "begin", "fingerprint": self.fingerprint})
             self.exists = True
+        if not self.done:  # nothing is lost by laying out again what a kill may have left half done
+            create_group(self.path, self.group, coords, variables)
 
     def write(self, step: int, arrays: Mapping[str, np.ndarray], **facts: Any) -> None:
         """Write the arrays (y, x) of one date, then the manifest's line with their checksums and `facts`."""
@@ -171,6 +174,39 @@ def verify(path: Path) -> int:
                 raise GlaciercastError(f"{path}{entry['group']}/{name}: step {entry['step']} differs from what was written; build it anew")
             compared += 1
     return compared
+
+
+def check_date(path: Path, group: str, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+    """Compare arrays that were read with the checksums of their date.
+
+    Raises
+    ------
+    GlaciercastError
+        If one differs: a chunk that is missing would otherwise read as NaN without a word.
+    """
+    wanted = _sums(manifest_path(path), manifest_path(path).stat().st_mtime_ns)[group][step]
+    for name, values in arrays.items():
+        if checksum(values) != wanted[name]:
+            raise GlaciercastError(f"{path}{group}/{name}: step {step} differs from what was written; build it anew")
+
+
+@functools.lru_cache(maxsize=4)
+def _sums(manifest: Path, _changed: int) -> dict[str, dict[int, dict[str, str]]]:
+    sums: dict[str, dict[int, dict[str, str]]] = {}
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["kind"] == "region":
+            sums.setdefault(entry["group"], {})[entry["step"]] = entry["sha256"]
+    return sums
+
+
+def drop_group(path: Path, group: str) -> None:
+    """Remove a group and its lines in the manifest, so that it can be written anew."""
+    kept = [json.dumps(entry) + "\n" for entry in read_manifest(path) if entry["group"] != group]
+    partial = manifest_path(path).with_suffix(".partial")
+    partial.write_text("".join(kept), encoding="utf-8")
+    partial.replace(manifest_path(path))
+    shutil.rmtree(path / group.strip("/"), ignore_errors=True)
 
 
 def checksum(values: np.ndarray) -> str:

@@ -42,11 +42,12 @@ class ModelSpec(Config):
     name: str
     residual: Residual = "none"
     options: dict[str, Any] = Field(default={}, description="options of the architecture")
+    title: str = Field(default="", pattern=r"^[A-Za-z0-9_+-]*$", description="name in the results; needed where two would share one")
 
     @property
     def label(self) -> str:
         """The name under which results keep the model."""
-        return self.name if self.residual == "none" else f"{self.name}+{self.residual}"
+        return self.title or (self.name if self.residual == "none" else f"{self.name}+{self.residual}")
 
 
 class BenchmarkConfig(Config):
@@ -78,10 +79,10 @@ class _CubeTask(Config):
 
 def read_run_config(path: str | Path, overrides: dict[str, Any] | None = None) -> RunConfig:
     """Read the config of `run`; ``recipe`` is either written out there or the path of a recipe file beside it."""
-    data = config.merge(config.read_yaml(path), overrides or {})
+    data = config.read_yaml(path)
     if isinstance(data.get("recipe"), str):
         data["recipe"] = config.plain(recipes.read(Path(path).parent / data["recipe"]))
-    parsed = config.parse(RunConfig, data, str(path))
+    parsed = config.parse(RunConfig, config.merge(data, overrides or {}), str(path))
     return parsed.model_copy(update={"recipe": recipes.anchored(parsed.recipe, Path(path).parent)})
 
 
@@ -106,10 +107,10 @@ def build(recipe: str | Path | Recipe, out: str | Path) -> dict[str, Any]:
     return summary
 
 
-def align(cube: str | Path, settings: AlignConfig | None = None) -> dict[str, Any]:
-    """Add the regular series ``/aligned`` to a cube."""
+def align(cube: str | Path, settings: AlignConfig | None = None, replace: bool = False) -> dict[str, Any]:
+    """Add the regular series ``/aligned`` to a cube; `replace` removes one with other settings first."""
     path = store.locate(cube)
-    return {"cube": str(path), **align_cube(path, settings or AlignConfig())}
+    return {"cube": str(path), **align_cube(path, settings or AlignConfig(), replace)}
 
 
 def train(cube: str | Path, model: ModelSpec, out: str | Path, settings: BenchmarkConfig | None = None) -> dict[str, Any]:
@@ -135,16 +136,18 @@ def forecast(cube: str | Path, model: str | Path, out: str | Path, issue_time: s
 
     Only steps that were available at the issue time are read. Writes NetCDF and one Cloud-Optimized GeoTIFF a step.
     """
-    from glaciercast.forecast.scenes import issue_step
+    from glaciercast.forecast.scenes import check_model, issue_step
     from glaciercast.patches import series as serieses
     from glaciercast.training import saving
 
     settings = _identity(cube, Config(), {"model": str(model), "issue_time": issue_time})
     with runs.run_folder(out, "forecast", settings) as folder:
-        forecaster, _ = saving.load(Path(model))
+        forecaster, meta = saving.load(Path(model))
         task: Task = forecaster.task
         series = serieses.load(cube, folder / "cache", task.variables, horizon=task.n_target)
-        summary = _write_forecast(forecaster, Path(model).name, series, task, issue_step(series, task.history, issue_time), folder)
+        issue = issue_step(series, task.history, issue_time)
+        check_model(meta, forecaster.recipe()["residual"], series, issue)
+        summary = _write_forecast(forecaster, Path(model).name, series, task, issue, folder)
         runs.write_json(folder / "results" / "forecast.json", summary)
     return summary
 
@@ -201,9 +204,12 @@ class _Workbench:
         from glaciercast.models.base import Task, TrainingData
         from glaciercast.patches import series as serieses
         from glaciercast.patches import splits
+        from glaciercast.patches.sampling import patch_origins
 
+        _check_models(settings.models)
         windows = settings.windows
         series = serieses.load(cube, folder / "cache", horizon=windows.n_target)
+        patch_origins(series.shape, windows.patch, windows.stride)  # refuses a scene smaller than a patch before anything is fitted
         history = max(windows.n_input, series.period)
         split = splits.by_time(
             series.n_steps,
@@ -251,10 +257,18 @@ class _Workbench:
         return table.describe_split(self.series, self.split)
 
     def specs(self) -> list[ModelSpec]:
-        from glaciercast.models import registry
+        return [*(ModelSpec(name=name) for name in BASELINES), *self.settings.models]
 
-        wanted = [spec for spec in self.settings.models if registry.find(spec.name).kind == "network"]
-        return [ModelSpec(name=name) for name in BASELINES] + wanted
+
+def _check_models(specs: tuple[ModelSpec, ...]) -> None:
+    from glaciercast.models import registry
+
+    labels = [spec.label for spec in specs]
+    for spec in specs:
+        if registry.find(spec.name).kind == "baseline":
+            raise InputError(f"model '{spec.name}': is a baseline, which is always in the table; expected a network")
+        if labels.count(spec.label) > 1:
+            raise InputError(f"model '{spec.label}': is there twice; give one of them another 'title'")
 
 
 def _benchmark(workbench: _Workbench) -> dict[str, Any]:
@@ -270,7 +284,8 @@ def _benchmark(workbench: _Workbench) -> dict[str, Any]:
             cell = workbench.folder / "cells" / f"{spec.label}.{part}.json"
             result = scoring.cell(cell, {**key, "part": part}, forecaster, spec.label, series, task, split, part)
             if part == "validation":
-                facts[spec.label]["validation_mse"] = result.mse()
+                mse = result.mse()
+                facts[spec.label]["validation_mse"] = mse if mse == mse else None  # nothing observed: JSON has no NaN
             else:
                 sums[spec.label] = result
     attributes = series.attributes
@@ -309,7 +324,10 @@ def _write_forecast(forecaster: nn.Module, name: str, series: Series, task: Task
 
 def _operational(workbench: _Workbench, results: dict[str, Any]) -> dict[str, Any]:
     """Forecast beyond the last step with the model that is best on the validation part (never chosen on the test part)."""
-    chosen = min(workbench.specs(), key=lambda spec: results["models"][spec.label]["validation_mse"])
+    scored = [spec for spec in workbench.specs() if results["models"][spec.label]["validation_mse"] is not None]
+    if not scored:
+        raise InputError("the validation part has no observed pixel; no model can be chosen for the forecast")
+    chosen = min(scored, key=lambda spec: results["models"][spec.label]["validation_mse"])
     forecaster, _ = workbench.model(chosen)
     summary = _write_forecast(forecaster, chosen.label, workbench.series, workbench.task, workbench.series.n_steps - 1, workbench.folder)
     runs.write_json(workbench.folder / "results" / "forecast.json", summary)

@@ -7,7 +7,7 @@ import zarr
 from glaciercast import store
 from glaciercast.align.series import AlignConfig, align
 from glaciercast.cube.build import build_optical
-from glaciercast.errors import InputError
+from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.sources import recipe
 
 
@@ -46,6 +46,33 @@ def test_a_step_is_there_when_its_last_scene_is(scenes, cube):
     path = cube()
     align(path, AlignConfig())
     assert str(aligned(path).available_at.values[0])[:10] == "2020-02-10"
+
+
+def test_a_step_that_carries_another_forward_is_not_there_before_it(scenes, cube):
+    scenes.keys["latency"] = "75D"
+    scenes.add("20200105")
+    scenes.add("20200310")
+    path = cube()
+    align(path, AlignConfig())
+    available = aligned(path).available_at.values
+    assert str(available[0])[:10] == "2020-03-20" and available[1] == available[0] and (np.diff(available) >= np.timedelta64(0)).all()
+
+
+def test_a_chunk_that_is_lost_is_found_and_not_read_as_nan(scenes, cube):
+    scenes.add_months(3)
+    path = cube()
+    chunk = path / "optical" / "rasters" / "swir16" / "c" / "1" / "0" / "0"
+    chunk.unlink()
+    with pytest.raises(GlaciercastError, match=r"/optical/rasters/swir16: step 1 differs"):
+        align(path, AlignConfig())
+
+
+def test_replacing_an_alignment(scenes, cube):
+    scenes.add_months(6)
+    path = cube()
+    align(path, AlignConfig())
+    assert align(path, AlignConfig(cadence="QS"), replace=True)["steps"] == 2
+    assert aligned(path).attrs["cadence"] == "QS" and store.verify(path) == 6 * 3 + 2 * 2
 
 
 def test_pixels_never_seen_stay_nan_until_they_are(scenes, cube):

@@ -4,20 +4,40 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 COMMANDS = ["align", "benchmark", "build", "demo", "forecast", "models", "report", "run", "sites", "train"]
 
 
-def call(*arguments, cwd=None):
-    """Run the program in a process of its own."""
-    command = [sys.executable, "-W", "error", "-c", "from glaciercast.cli import main; main()", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200", "PYTHONWARNINGS": ""}
-    command[1:3] = []
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+@dataclass(frozen=True)
+class Result:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def call(*arguments):
+    """Run a command in this process."""
+    from glaciercast import progress
+    from glaciercast.cli.main import app
+
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    progress.show(False)
+    return Result(result.exit_code, result.stdout, result.stderr)
+
+
+def process(*arguments):
+    """Run a command in a process of its own, as a user does."""
+    script = "from glaciercast.cli import main; main()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+    )
 
 
 def refused(result, message, code=2):
@@ -73,7 +93,7 @@ def test_models_lists_baselines_and_networks():
 @pytest.fixture
 def built(scenes, tmp_path):
     scenes.add_months(6)
-    result = call("build", scenes.save(), "--out", tmp_path / "run", "--json")
+    result = process("build", scenes.save(), "--out", tmp_path / "run", "--json")
     assert result.returncode == 0, result.stderr
     return tmp_path / "run", json.loads(result.stdout)
 
@@ -99,7 +119,11 @@ def test_wrong_input_is_one_line_and_harms_nothing(built, scenes, tmp_path):
     refused(call("align", tmp_path / "nowhere"), "expected a cube")
     call("align", folder)
     refused(call("align", folder, "--cadence", "QS"), "was begun from other input or settings")
-    refused(call("benchmark", folder, "--out", tmp_path / "b"), "the series has 6 steps, fewer than the")
+    refused(call("benchmark", folder, "--out", tmp_path / "b"), "the scene is 16×16 pixels, smaller than a patch of 50")
+    refused(call("benchmark", folder, "--out", tmp_path / "b", "--set", "windows.patch=8"), "the series has 6 steps, fewer than the")
+    refused(call("benchmark", folder, "--out", tmp_path / "b", "--models", "lstm,lstm"), "model 'lstm': is there twice")
+    refused(call("train", folder, "persistence", "--out", tmp_path / "b"), "model 'persistence': is a baseline")
+    refused(call("align", folder, "--cadence", "0D"), "expected a step forward in time")
     refused(
         call("benchmark", folder, "--out", tmp_path / "b", "--set", "windows.paatch=3"),
         "unknown key 'windows.paatch' (did you mean 'patch'?)",
@@ -118,7 +142,7 @@ def test_all_cloud_and_no_crs_are_one_line(scenes, tmp_path):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    result = call("--debug", "align", tmp_path)
+    result = process("--debug", "align", tmp_path)
     assert result.returncode != 0 and "Traceback" in result.stderr and "InputError" in result.stderr
 
 
@@ -130,4 +154,4 @@ def test_wrong_usage_is_exit_code_two():
 def test_the_version():
     import glaciercast
 
-    assert call("--version").stdout.strip() == glaciercast.__version__
+    assert process("--version").stdout.strip() == glaciercast.__version__

@@ -185,3 +185,68 @@ def test_a_real_landsat_scene_by_value(real_data):
     shares = {bit: 1 - masks.clear_by_bits(valid, [bit]).mean() for bit in (3, 4, 5, 6)}
     assert shares == pytest.approx({3: 0.547, 4: 0.050, 5: 0.403, 6: 0.414}, abs=6e-4)
     assert grid.describe(made.geobox) == "512×512 pixels of 515.098×516.855 m in EPSG:32624"
+
+
+def test_scenes_in_folders_of_their_own_are_told_apart(scenes, tmp_path):
+    for number, date in enumerate(("20200101", "20200201", "20200301")):
+        scenes.add(date, number / 10).rename((scenes.folder / date).with_suffix(".x"))
+        (scenes.folder / date).mkdir()
+        (scenes.folder / date).with_suffix(".x").rename(scenes.folder / date / "scene.tif")
+    made = source(scenes.save(files="{date:%Y%m%d}/scene.tif"))
+    assert [ref.scene_id for ref in made.scenes] == ["20200101_scene", "20200201_scene", "20200301_scene"]
+    assert made.read(made.scenes[2]).bands["green"][0, 0] == pytest.approx(0.6)
+
+
+def test_a_band_that_a_scene_has_twice_is_refused(tmp_path):
+    for name in ("S_20200101_G.tif", "S_20200101_G.tiff", "S_20200101_W.tif", "S_20200101_M.tif"):
+        write_tiff(tmp_path / name, np.ones((4, 4), "uint16"))
+    keys = {
+        "name": "t",
+        "files": "S_{date:%Y%m%d}_{band}.tif*",
+        "bands": {"green": "G", "swir16": "W"},
+        "mask": {"band": "M", "clear": [1]},
+    }
+    (tmp_path / "r.yml").write_text(yaml.safe_dump(keys))
+    with pytest.raises(InputError, match=r"S_20200101_G.tiff: scene S_20200101 has band G already in"):
+        source(tmp_path / "r.yml")
+
+
+def test_packing_that_a_file_declares_holds_where_the_recipe_is_silent(tmp_path):
+    values = np.array([[[0, 4000], [2000, 1000]]], "uint16")
+    packed = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": np.uint16(0)}
+    dataset = xr.Dataset(
+        {"G": (("time", "y", "x"), values), "S": (("time", "y", "x"), values), "M": (("time", "y", "x"), values)},
+        coords={"time": np.array(["2020-01-01"], "M8[ns]"), "y": [45.0, 15.0], "x": [15.0, 45.0]},
+    )
+    for name in ("G", "S"):
+        dataset[name].attrs.update(packed)
+    dataset.to_netcdf(tmp_path / "c.nc", engine="h5netcdf")
+    keys = {
+        "name": "c",
+        "files": "c.nc",
+        "crs": "EPSG:32643",
+        "bands": {"green": "G", "swir16": "S"},
+        "mask": {"band": "M", "clear": [4000]},
+    }
+    for scale, expected in ((None, 0.3), (0.001, 3.9)):
+        (tmp_path / "r.yml").write_text(yaml.safe_dump(keys | ({"scale": scale} if scale else {})))
+        scene = (made := source(tmp_path / "r.yml")).read(made.scenes[0])
+        assert scene.bands["green"][0, 1] == pytest.approx(expected) and np.isnan(scene.bands["green"][0, 0])
+
+
+def test_degrees_need_a_grid(scenes):
+    scenes.add("20200201", crs="EPSG:4326", origin=(77.0, 32.0), pixel=0.0003)
+    with pytest.raises(InputError, match="expected a projected CRS, found degrees; give 'grid'"):
+        _ = source(scenes.save()).geobox
+
+
+@pytest.mark.parametrize("latency", ["16", "NaT", "-1D", "abc"])
+def test_a_latency_without_a_unit_or_a_sense_is_refused(scenes, latency):
+    with pytest.raises(ConfigError, match="latency"):
+        recipe.read(scenes.save(latency=latency))
+
+
+@pytest.mark.parametrize("changes", [{"crs": "EPSG:99999999"}, {"mask": {"band": 3, "reject_bits": [40]}}])
+def test_keys_out_of_their_range_are_refused(scenes, changes):
+    with pytest.raises(ConfigError):
+        recipe.read(scenes.save(**changes))

@@ -13,7 +13,8 @@ def test_below_eight_clusters_there_is_a_sentence_and_no_interval():
 
 
 def test_blocks_of_time():
-    np.testing.assert_array_equal(bootstrap.time_blocks(np.arange(53, 60), 3), [0, 0, 0, 1, 1, 1, 2])
+    np.testing.assert_array_equal(bootstrap.time_blocks(np.arange(53, 60), 3), [0, 0, 0, 1, 1, 1, 1])  # a block of one is none
+    np.testing.assert_array_equal(bootstrap.time_blocks(np.arange(4), 9), [0, 0, 0, 0])
 
 
 def test_the_interval_holds_the_true_skill_about_as_often_as_it_says():

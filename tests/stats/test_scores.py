@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glaciercast.errors import GlaciercastError
 from glaciercast.stats.scores import ErrorSums, skill
 
 
@@ -34,7 +35,7 @@ def test_merging_parts_equals_one_pass():
 
 def test_a_model_may_not_choose_its_pixels():
     forecast = np.full((1, 1, 2), np.nan)
-    with pytest.raises(ValueError, match="2 forecast values are not finite"):
+    with pytest.raises(GlaciercastError, match="2 forecast values are not finite"):
         ErrorSums.of(forecast, np.zeros((1, 1, 2)), np.ones((1, 1, 2)))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import torch
 from tests.models.batches import batch, task, training_data
 
 from glaciercast.models import registry
@@ -19,7 +18,7 @@ from glaciercast.patches.sampling import Batch
 from glaciercast.training.config import TrainingConfig
 
 TASK = task()
-CONFIG = TrainingConfig(epochs=4, patience=3, learning_rate=0.01, seed=5, device="cpu")
+CONFIG = TrainingConfig(epochs=4, patience=3, learning_rate=0.01, seed=5, threads=1, device="cpu")
 META = {"site": "made"}
 
 
@@ -56,5 +55,4 @@ def forecaster(name: str = "unet_time", seed: int = CONFIG.seed, scene: int = 12
 if __name__ == "__main__":
     from glaciercast.training.fit import fit
 
-    torch.set_num_threads(int(sys.argv[2]))
     fit(forecaster(), Batches(0, 4, fail_at=(2, 2), failure=None), Batches(100, 2), Path(sys.argv[1]), CONFIG, META)

@@ -161,7 +161,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
         run(tmp_path, train=Batches(0, 4, (2, 0)))
     whole = (tmp_path / CHECKPOINT).read_bytes()
     (tmp_path / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="cannot be read as a checkpoint: .*; delete it") as caught:
+    with pytest.raises(InputError, match=r"cannot be read as a checkpoint: .*; delete it") as caught:
         run(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -191,7 +191,7 @@ def test_ctrl_c_reaches_the_caller_and_stays_in_force(tmp_path):
 def test_nothing_is_printed_unless_asked_and_torchs_settings_stay(tmp_path, capfd, recwarn):
     torch.manual_seed(3)
     before = torch.get_rng_state(), torch.get_num_threads()
-    config = CONFIG.model_copy(update={"epochs": 1, "threads": 1})
+    config = CONFIG.model_copy(update={"epochs": 1})
     run(tmp_path / "quiet", config)
     assert capfd.readouterr() == ("", "") and not recwarn.list
     assert torch.equal(before[0], torch.get_rng_state()) and before[1] == torch.get_num_threads()
@@ -212,7 +212,7 @@ def test_setting_up_a_fit_costs_little(tmp_path, straight):
 
 @pytest.mark.slow
 def test_a_fit_killed_with_sigkill_ends_as_a_straight_one_bit_for_bit(straight, tmp_path):
-    command = [sys.executable, "-m", "tests.training.made", str(tmp_path / "fit"), str(torch.get_num_threads())]
+    command = [sys.executable, "-m", "tests.training.made", str(tmp_path / "fit")]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     died = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": path}, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()

@@ -11,8 +11,9 @@ from glaciercast.training.record import Record
     ("losses", "patience", "stops_after", "best"),
     [
         ([3, 2, 1, 0.5, 0.4], 2, 5, 5),
-        ([3, 2, 2.5, 2.5, 1], 2, 4, 2),
-        ([3, 3, 3, 1], 3, 4, 4),  # an equal loss is no lower one; the third epoch without one would have been the last
+        ([3, 2, 2.5, 2.5], 2, 4, 2),
+        ([3, 3, 3], 2, 3, 1),  # an equal loss is no lower one
+        ([3, 3, 3, 1], 3, None, 4),
         ([1, 2], 1, 2, 1),
     ],
 )

@@ -29,6 +29,8 @@ def windows(first: pd.Timestamp, last: pd.Timestamp, cadence: str) -> pd.Datetim
         offset = pd.tseries.frequencies.to_offset(cadence)
     except ValueError as error:
         raise InputError(f"cadence '{cadence}': not a pandas frequency such as MS or 16D") from error
+    if not first + offset > first:
+        raise InputError(f"cadence '{cadence}': expected a step forward in time, such as MS or 16D")
     start = first.normalize()
     start = start if offset.is_on_offset(start) else offset.rollback(start)
     edges = pd.date_range(start, last + offset, freq=offset)

@@ -28,12 +28,13 @@ class AlignConfig(Config):
     fill_radius: int | None = Field(default=6, ge=0, description="how far to fill within a scene, pixels; null: no limit")
 
 
-def align(path: Path, settings: AlignConfig) -> dict[str, Any]:
+def align(path: Path, settings: AlignConfig, replace: bool = False) -> dict[str, Any]:
     """Write ``/aligned`` of the cube at `path`: composites of NDSI, filled from neighbours, then from the past.
 
     A step's value at a pixel is the mean over the scenes of the step that saw it; where none did, the mean of what
     the 5×5 kernel fills in those scenes; else the step before, carried forward. Nothing is taken from later scenes.
-    ``available_at`` is the end of the step, or the time at which its last scene could be had, if later.
+    ``available_at`` is the end of the step, or the time at which its last scene could be had, if later, and never before the
+    step before. `replace` removes an alignment with other settings first.
 
     Returns
     -------
@@ -52,6 +53,8 @@ def align(path: Path, settings: AlignConfig) -> dict[str, Any]:
     name, scenes = products[0]
     edges = composite.windows(pd.Timestamp(scenes.time.values[0]), pd.Timestamp(scenes.time.values[-1]), settings.cadence)
     step_of_scene = edges.searchsorted(scenes.time.to_index(), side="right") - 1
+    if replace:
+        store.drop_group(path, GROUP)
     digest = config.digest([config.plain(settings), store.fingerprint(path, f"/optical/{name}")])
     writer = store.RegionWriter(path, GROUP, digest)
     writer.begin(_coordinates(scenes, edges, step_of_scene, settings), {"ndsi": "float32", "ndsi_observed": "float32"})
@@ -60,7 +63,7 @@ def align(path: Path, settings: AlignConfig) -> dict[str, Any]:
         if step in writer.done:
             continue
         members = np.flatnonzero(step_of_scene == step)
-        mean, observed = composite.mean_of(_ndsi(scenes, members, settings), scenes.clear.shape[1:])
+        mean, observed = composite.mean_of(_ndsi(path, name, scenes, members, settings), scenes.clear.shape[1:])
         previous = gapfill.carry_forward(mean, previous)
         writer.write(step, {"ndsi": previous, "ndsi_observed": observed}, scenes=len(members), observed=float(observed.mean()))
     writer.end()
@@ -68,9 +71,12 @@ def align(path: Path, settings: AlignConfig) -> dict[str, Any]:
     return {"steps": len(shares), "steps_with_data": int(np.count_nonzero(shares)), "observed_fraction": float(np.mean(shares))}
 
 
-def _ndsi(scenes: xr.Dataset, members: np.ndarray, settings: AlignConfig) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _ndsi(
+    path: Path, product: str, scenes: xr.Dataset, members: np.ndarray, settings: AlignConfig
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for member in members:
         scene = scenes[["green", "swir16", "clear"]].isel(time=int(member)).load()
+        store.check_date(path, f"/optical/{product}", int(member), {str(key): scene[key].values for key in scene.data_vars})
         values = np.where(scene.clear.values, indices.ndsi(scene.green.values, scene.swir16.values), np.float32(np.nan))
         yield values, gapfill.fill_spatially(values, settings.fill_radius)
 
@@ -88,6 +94,7 @@ def _coordinates(scenes: xr.Dataset, edges: pd.DatetimeIndex, step_of_scene: np.
     sine, cosine = seasons.encode(starts + (ends - starts) / 2)
     available = ends.to_numpy("datetime64[ns]").copy()
     np.maximum.at(available, step_of_scene, scenes.available_at.values.astype("datetime64[ns]"))
+    available = np.maximum.accumulate(available)  # a step carries values forward from the steps before it
     bounds = np.stack([starts.to_numpy("datetime64[ns]"), ends.to_numpy("datetime64[ns]")], axis=1)
     return xr.Dataset(
         {

@@ -11,13 +11,14 @@ def command(
     cube: Annotated[str, typer.Argument(help="A cube, or the run folder that holds it.")],
     cadence: Annotated[str, typer.Option(help="Pandas frequency of the steps: MS is calendar months, 16D sixteen days.")] = "MS",
     fill_radius: Annotated[int, typer.Option(help="How far to fill gaps within a scene, pixels.", min=0)] = 6,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove an alignment with other settings first.")] = False,
     as_json: common.Json = False,
 ) -> None:
     """Add /aligned to a cube: composites of NDSI, gaps filled from neighbours and from the past, never from the future."""
     from glaciercast import workflow
     from glaciercast.align.series import AlignConfig
 
-    common.run_command(lambda: workflow.align(cube, AlignConfig(cadence=cadence, fill_radius=fill_radius)), as_json, _text)
+    common.run_command(lambda: workflow.align(cube, AlignConfig(cadence=cadence, fill_radius=fill_radius), replace), as_json, _text)
 
 
 def _text(result: dict) -> str:  # type: ignore[type-arg]

@@ -41,6 +41,10 @@ def reporting() -> Iterator[None]:
         if _Debug.on:
             raise
         fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if _Debug.on:
+            raise
+        fail(f"internal error, please report it: {type(error).__name__}: {error} (--debug shows where)", 1)
     except KeyboardInterrupt:
         fail("interrupted; the same command goes on from here", 1)
 
@@ -76,7 +80,10 @@ def overrides(assignments: list[str] | None) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise InputError(f"--set {assignment}: expected KEY=VALUE, such as training.epochs=5")
-        parsed[key.strip()] = yaml.safe_load(value)
+        try:
+            parsed[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {assignment}: the value is not valid YAML") from error
     return parsed
 
 

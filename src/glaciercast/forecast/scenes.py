@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from glaciercast import grid
-from glaciercast.errors import InputError
+from glaciercast.errors import InputError, LeakError
 from glaciercast.patches import sampling, splits, tiling
 from glaciercast.patches.series import Series
 from glaciercast.schema import ALIGNED
@@ -69,12 +69,36 @@ def issue_step(series: Series, history: int, issue_time: str | None) -> int:
         moment = pd.Timestamp(issue_time)
     except ValueError as error:
         raise InputError(f"issue time '{issue_time}': expected a date such as 2020-05-01") from error
+    if pd.isna(moment):
+        raise InputError(f"issue time '{issue_time}': expected a date such as 2020-05-01")
     moment = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
     late = np.flatnonzero(series.available_at > moment.to_datetime64())
     last = int(late[0]) - 1 if late.size else series.n_steps - 1
     if last < history - 1:
         raise InputError(f"issue time {moment:%Y-%m-%d}: {last + 1} steps were available by then, expected at least {history}")
     return last
+
+
+def check_model(meta: dict[str, Any], residual: str | None, series: Series, issue: int) -> None:
+    """Check that a trained model may forecast from step `issue` of this series.
+
+    Raises
+    ------
+    InputError
+        If the series has another cadence than the model was trained on, or another grid than the climatology that it corrects.
+    LeakError
+        If the model was fitted on frames that were not available at the issue time.
+    """
+    if meta.get("cadence") != series.attributes["cadence"]:
+        raise InputError(f"model: was trained on steps of {meta.get('cadence')}, found a series of {series.attributes['cadence']}")
+    here = [grid.describe(series.geobox), [series.geobox.boundingbox.left, series.geobox.boundingbox.top]]
+    if residual == "climatology" and [meta.get("grid"), meta.get("corner")] != here:
+        raise InputError(f"model: its climatology belongs to another grid ({meta.get('grid')}), found {here[0]}; train it on this cube")
+    issued, fitted = series.available_at[issue], np.datetime64(meta["fitted_until"])
+    if issued < fitted:
+        raise LeakError(
+            f"issue time {str(issued)[:10]}: the model was fitted on frames up to {str(fitted)[:10]}; train it on an earlier part"
+        )
 
 
 def to_dataset(values: np.ndarray, series: Series, issue: int, task: Task, model: str) -> xr.Dataset:

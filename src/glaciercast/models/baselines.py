@@ -19,17 +19,39 @@ if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch
 
 
+class _Repeating(Baseline):
+    """What repeats a past frame. A pixel that was never seen takes buffer `fallback` (V,): the training mean, NaN until it is fitted."""
+
+    fallback: Tensor
+
+    def __init__(self, task: Task, options: Config | None = None) -> None:
+        super().__init__(task, options)
+        self.register_buffer("fallback", torch.full((len(task.variables),), torch.nan))
+
+    def fit(self, data: TrainingData) -> Self:
+        """Take the observed-weighted mean of each variable over the training frames."""
+        mean, weight = seasonal_mean(data)
+        total = weight.sum(axis=(0, 2, 3))
+        means = np.divide((mean * weight).sum(axis=(0, 2, 3)), total, out=np.full(total.shape, np.nan), where=total > 0)
+        self.fallback = torch.from_numpy(means.astype(np.float32)).to(self.fallback.device)
+        return self
+
+    def where_seen(self, frames: Tensor) -> Tensor:
+        """Return `frames` (b, T, V, y, x) with the fallback where a pixel was never seen."""
+        return torch.where(frames.isfinite(), frames, self.fallback[:, None, None])
+
+
 @register("persistence", kind="baseline", summary="The last frame stays as it is.")
-class Persistence(Baseline):
-    """Repeat the frame of the issue step at every lead; NaN where a pixel was never seen."""
+class Persistence(_Repeating):
+    """Repeat the frame of the issue step at every lead."""
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the last past frame at every lead, (b, T, V, y, x)."""
-        return batch.past[:, -1:].expand(-1, self.task.n_target, -1, -1, -1).clone()
+        return self.where_seen(batch.past[:, -1:].expand(-1, self.task.n_target, -1, -1, -1))
 
 
 @register("same_season", kind="baseline", summary="The latest frame of the target's season, one year before it or more.")
-class SameSeason(Baseline):
+class SameSeason(_Repeating):
     """Repeat the latest past frame of the target's season.
 
     Lead h looks up ``past[H - 1 + h - k * period]`` with the smallest k ≥ 1 that is not after the issue step.
@@ -48,7 +70,7 @@ class SameSeason(Baseline):
     def forward(self, batch: Batch) -> Tensor:
         """Return the frame of the same season for every lead, (b, T, V, y, x)."""
         issue, period = batch.past.shape[1] - 1, self.task.period
-        return batch.past[:, [issue + lead - -(-lead // period) * period for lead in range(1, self.task.n_target + 1)]]
+        return self.where_seen(batch.past[:, [issue + lead - -(-lead // period) * period for lead in range(1, self.task.n_target + 1)]])
 
 
 class _Seasonal(Baseline):

@@ -99,7 +99,9 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
     cache = caches.open(folder, content)
     if cache is None or cache.channels != channels:
         shape = (geobox.shape.y, geobox.shape.x)
-        cache = caches.write(folder, _stacked(aligned, channels), aligned.sizes["time"], channels, shape, content, {"cube": path.name})
+        cache = caches.write(
+            folder, _stacked(path, aligned, channels), aligned.sizes["time"], channels, shape, content, {"cube": path.name}
+        )
     starts, ends = _calendar(aligned, horizon)
     period = int(aligned.attrs["steps_per_year"])
     middles = starts + (ends - starts) / 2
@@ -119,9 +121,10 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
     )
 
 
-def _stacked(aligned: xr.Dataset, channels: tuple[str, ...]) -> Iterator[np.ndarray]:
+def _stacked(path: Path, aligned: xr.Dataset, channels: tuple[str, ...]) -> Iterator[np.ndarray]:
     for step in range(aligned.sizes["time"]):
         frame = aligned[list(channels)].isel(time=step).load()
+        store.check_date(path, GROUP, step, {name: frame[name].values for name in channels})
         yield np.stack([frame[name].values for name in channels]).astype("float32")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError, LeakError
@@ -23,7 +23,9 @@ class WindowConfig(Config):
     n_target: int = Field(default=4, ge=1, description="steps that are forecast")
     patch: int = Field(default=50, ge=4, description="side of a patch, pixels")
     stride: int = Field(default=10, ge=1, description="distance between training patches, pixels")
-    fractions: tuple[float, float, float] = Field(default=(0.6, 0.15, 0.25), description="shares of training, validation and test")
+    fractions: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+        default=(0.6, 0.15, 0.25), description="shares of training, validation and test"
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,16 @@ class SceneRef:
     time: np.datetime64
     files: dict[str | int, Path]
     index: int = 0
+
+
+class Band2D(NamedTuple):
+    """One band of one date as its file has it: raw values (y, x), their grid, and the packing that the file itself declares."""
+
+    values: np.ndarray
+    geobox: GeoBox
+    scale: float | None
+    offset: float | None
+    nodata: float | None
 
 
 @dataclass(frozen=True)
@@ -76,29 +86,32 @@ class RasterSource:
         if self.recipe.grid is not None:
             return grid.make(self.recipe.grid)
         ref = self.scenes[0]
-        return self._read_band(ref, self.recipe.bands["green"].name)[1]
+        native = self._read_band(ref, self.recipe.bands["green"].name).geobox
+        if native.crs is None or not native.crs.projected:
+            raise InputError(f"{next(iter(ref.files.values()))}: expected a projected CRS, found degrees; give 'grid' in the recipe")
+        return native
 
     def read(self, ref: SceneRef) -> Scene:
         """Read one date; bands by bilinear, masks by nearest neighbour where a grid has to be changed."""
         bands = {str(name): self._physical(ref, band) for name, band in self.recipe.bands.items()}
         rule = self.recipe.mask
-        raw, native = self._read_band(ref, rule.band)
-        if raw.dtype.kind == "f":
-            raw = np.nan_to_num(raw, nan=-1)
-        mask = self._on_grid(raw.astype("int32"), native, "nearest", ref, rule.band, fill=-1)
+        found = self._read_band(ref, rule.band)
+        raw = np.nan_to_num(found.values, nan=-1) if found.values.dtype.kind == "f" else found.values
+        mask = self._on_grid(raw.astype("int32"), found.geobox, "nearest", ref, rule.band, fill=-1)
         valid = mask != (rule.nodata if rule.nodata is not None else -1)
         return Scene(ref, bands, mask, valid & (mask >= 0))
 
     def _physical(self, ref: SceneRef, band: Band) -> np.ndarray:
-        raw, native = self._read_band(ref, band.name)
-        values = raw.astype("float32")
-        nodata = band.nodata if band.nodata is not None else self.recipe.nodata
+        found = self._read_band(ref, band.name)
+        values = found.values.astype("float32")
+        scale, offset, nodata = (
+            next((value for value in (getattr(band, key), getattr(self.recipe, key), getattr(found, key)) if value is not None), None)
+            for key in ("scale", "offset", "nodata")
+        )
         if nodata is not None:
-            values[raw == nodata] = np.nan
-        scale = self.recipe.scale if band.scale is None else band.scale
-        offset = self.recipe.offset if band.offset is None else band.offset
-        values = values * np.float32(scale) + np.float32(offset)
-        return self._on_grid(values, native, "bilinear", ref, band.name, fill=np.nan)
+            values[found.values == nodata] = np.nan
+        values = values * np.float32(1 if scale is None else scale) + np.float32(offset or 0)
+        return self._on_grid(values, found.geobox, "bilinear", ref, band.name, fill=np.nan)
 
     def _on_grid(self, values: np.ndarray, native: GeoBox, how: str, ref: SceneRef, band: str | int, fill: float) -> np.ndarray:
         if grid.same(native, self.geobox):
@@ -115,7 +128,7 @@ class RasterSource:
         result: np.ndarray = rio_reproject(values, out, native, self.geobox, resampling=how, src_nodata=fill, dst_nodata=fill)
         return result
 
-    def _read_band(self, ref: SceneRef, band: str | int) -> tuple[np.ndarray, GeoBox]:
+    def _read_band(self, ref: SceneRef, band: str | int) -> Band2D:
         if self.recipe.format == "array":
             path = next(iter(ref.files.values()))
             if path not in self._opened:
@@ -130,7 +143,7 @@ def fingerprint(source: RasterSource) -> list[list[Any]]:
     return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
-def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> tuple[np.ndarray, GeoBox]:
+def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> Band2D:
     import rasterio
     from odc.geo.geobox import GeoBox
 
@@ -144,10 +157,12 @@ def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> tuple[np.nda
             raise InputError(f"{path}: expected a band {number}, found {file.count} band(s)")
         if file.transform.b or file.transform.d:
             raise InputError(f"{path}: is rotated; expected a north-up raster")
-        return file.read(number), grid.with_code(GeoBox(file.shape, file.transform, crs))
+        scale, offset, nodata = file.scales[number - 1], file.offsets[number - 1], file.nodatavals[number - 1]
+        geobox = grid.with_code(GeoBox(file.shape, file.transform, crs))
+        return Band2D(file.read(number), geobox, scale if scale != 1 else None, offset or None, nodata)
 
 
-def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> tuple[np.ndarray, GeoBox]:
+def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> Band2D:
     if band not in dataset:
         raise InputError(f"{path}: expected a variable '{band}', found: {', '.join(map(str, dataset.data_vars))}")
     with _naming(path, OSError, ValueError, RuntimeError):
@@ -157,7 +172,8 @@ def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, re
     y_dim = str(variable.dims[-2])
     if variable[y_dim][0] < variable[y_dim][-1]:
         variable = variable.isel({y_dim: slice(None, None, -1)})
-    return variable.values, grid.with_code(grid.of(variable, str(path)))
+    packing = (variable.attrs.get(key) for key in ("scale_factor", "add_offset", "_FillValue"))
+    return Band2D(variable.values, grid.with_code(grid.of(variable, str(path))), *packing)
 
 
 @contextmanager
@@ -204,13 +220,16 @@ def _raster_scenes(recipe: Recipe) -> list[SceneRef]:
         match = expression.fullmatch(str(path))
         if match is None:
             continue
-        scene_id = path.stem.replace(match["band"], "").strip("_-. ") if per_band else path.stem
+        scene_id = _scene_id(match, recipe.files, per_band)
         try:
             times[scene_id] = np.datetime64(datetime.strptime(match["date"], date_format), "ns")
         except ValueError as error:
             raise InputError(f"{path}: expected a date like {date_format} in the name, found '{match['date']}'") from error
         files = found.setdefault(scene_id, {})
-        files.update({match["band"]: path} if per_band else dict.fromkeys(bands, path))
+        new: dict[str | int, Path] = {match["band"]: path} if per_band else dict.fromkeys(bands, path)
+        if twice := files.keys() & new.keys():
+            raise InputError(f"{path}: scene {scene_id} has band {min(map(str, twice))} already in {files[min(twice, key=str)]}")
+        files.update(new)
     if not found:
         raise InputError(f"{recipe.files}: no file matches the pattern, the date and the bands {', '.join(map(str, bands))}")
     for scene_id, files in found.items():
@@ -218,6 +237,17 @@ def _raster_scenes(recipe: Recipe) -> list[SceneRef]:
         if missing:
             raise InputError(f"{recipe.files}: scene {scene_id} lacks the file of band {', '.join(missing)}")
     return [SceneRef(scene_id, times[scene_id], files) for scene_id, files in found.items()]
+
+
+def _scene_id(match: re.Match[str], pattern: str, per_band: bool) -> str:
+    """Return what tells a scene from others: its path from the first folder that varies on, without the band and the ending."""
+    path = match.string
+    if per_band:
+        start, end = match.span("band")
+        path = path[:start] + path[end:]
+    fixed = re.split(r"[*{]", pattern, maxsplit=1)[0].rpartition("/")[0]
+    varying = path.removeprefix(fixed).strip("/")
+    return re.sub(r"[_\-. ]*/[_\-. ]*", "_", varying.rpartition(".")[0] or varying).strip("_-. /")
 
 
 def _expression(pattern: str, bands: list[str]) -> tuple[re.Pattern[str], str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from glaciercast import config
 from glaciercast.config import Config
-from glaciercast.grid import GridSpec
+from glaciercast.grid import GridSpec, known_crs
 
 BandName = Literal["green", "red", "nir", "swir16", "thermal"]
 
@@ -30,7 +30,7 @@ class Mask(Config):
 
     band: str | int
     clear: tuple[int, ...] | None = None
-    reject_bits: tuple[int, ...] | None = None
+    reject_bits: tuple[Annotated[int, Field(ge=0, le=31)], ...] | None = None
     nodata: int | None = None
 
     @model_validator(mode="after")
@@ -53,8 +53,8 @@ class Recipe(Config):
     sensor: str = "unknown"
     files: str
     bands: dict[BandName, Band]
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | None = Field(default=None, description="physical = number · scale + offset; without it what the files declare")
+    offset: float | None = None
     nodata: float | None = None
     mask: Mask
     time: str = Field(default="time", description="name of the time coordinate (NetCDF, Zarr)")
@@ -72,11 +72,18 @@ class Recipe(Config):
             return {key: band if isinstance(band, dict | Band) else {"name": band} for key, band in value.items()}
         return value
 
+    @field_validator("crs")
+    @classmethod
+    def _crs(cls, value: str | None) -> str | None:
+        if value is not None:
+            known_crs(value)
+        return value
+
     @field_validator("latency")
     @classmethod
     def _duration(cls, value: str) -> str:
-        if pd.Timedelta(value) < pd.Timedelta(0):
-            raise ValueError("expected a duration that is not negative, such as 1D")
+        if not re.fullmatch(r"\d+(\.\d+)?\s*[A-Za-z]+", value) or pd.isna(pd.Timedelta(value)):
+            raise ValueError("expected a duration with its unit that is not negative, such as 1D")
         return value
 
     @model_validator(mode="after")

@@ -9,9 +9,12 @@ MIN_CLUSTERS = 8
 
 
 def time_blocks(starts: np.ndarray, length: int) -> np.ndarray:
-    """Return the cluster of each forecast, int64 (forecast,): blocks of `length` steps from the first `starts` on."""
+    """Return the cluster of each forecast, int64 (forecast,): whole blocks of `length` steps; what is left over joins the last one."""
     starts = np.asarray(starts, dtype="int64")
-    return (starts - starts.min()) // length if starts.size else starts
+    blocks = (starts - starts.min()) // length
+    whole = max(1, int(starts.max() - starts.min() + 1) // length)
+    clusters: np.ndarray = np.minimum(blocks, whole - 1)
+    return clusters
 
 
 def skill_interval(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from glaciercast.errors import GlaciercastError
+
 
 @dataclass(frozen=True)
 class ErrorSums:
@@ -28,12 +30,14 @@ class ErrorSums:
 
         Raises
         ------
-        ValueError
+        GlaciercastError
             If a forecast is not finite where it has to be scored: a model may not choose its pixels.
         """
         valid = (weight > 0) & ~np.isnan(truth)
         if not np.isfinite(forecast[valid]).all():
-            raise ValueError(f"{np.count_nonzero(~np.isfinite(forecast[valid]))} forecast values are not finite where they are scored")
+            raise GlaciercastError(
+                f"{np.count_nonzero(~np.isfinite(forecast[valid]))} forecast values are not finite where they are scored"
+            )
         error = np.where(valid, forecast - truth, 0).astype("float64")
         w = np.where(valid, weight, 0).astype("float64")
         rest = tuple(range(2, error.ndim))

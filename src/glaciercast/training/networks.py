@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast import config as configs
+from glaciercast import grid
 from glaciercast.models import registry
 from glaciercast.models import residual as residuals
 from glaciercast.patches import normalise, sampling
@@ -43,6 +44,10 @@ def fit_network(
         loaders[part] = sampling.loader(dataset, settings.batch_size, settings.seed, shuffle=part == "train")
     meta = {
         "data": series.fingerprint,
+        "cadence": series.attributes["cadence"],
+        "grid": grid.describe(series.geobox),
+        "corner": [series.geobox.boundingbox.left, series.geobox.boundingbox.top],
+        "fitted_until": str(series.available_at[: split.targets["validation"].stop].max()),
         "split": {part: [steps.start, steps.stop] for part, steps in split.targets.items()},
         "stride": stride,
         "training": configs.plain(settings),
