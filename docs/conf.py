@@ -11,7 +11,7 @@ release = version = importlib.metadata.version("glaciercast")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "results/*"]  # results are included in results.md
 templates_path = ["_templates"]
 default_role = "literal"  # single backticks in docstrings name code
 
