@@ -109,6 +109,16 @@ def test_the_fingerprint_follows_the_content(tmp_path):
     assert prints[0] == prints[1] != prints[2]
 
 
+def test_a_cube_that_was_moved_without_its_manifest_is_refused(tmp_path):
+    writer = begin(tmp_path / "cube.zarr")
+    for step in range(3):
+        writer.write(step, scene(step))
+    writer.end()
+    (tmp_path / "cube.zarr").rename(tmp_path / "moved.zarr")
+    with pytest.raises(InputError, match=r"its manifest moved.zarr.manifest.jsonl is missing; copy it along"):
+        store.open_cube(tmp_path / "moved.zarr")
+
+
 def test_no_cube_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"expected a cube .* found none"):
         store.open_cube(tmp_path)

@@ -1,5 +1,6 @@
 """The chain as a user runs it: on made scenes, killed and resumed, with the future corrupted."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -104,6 +105,14 @@ def test_corrupting_the_training_part_does_change_them(cube, tmp_path, workbench
     raw[:, :, issue] += 0.1
     raw.flush()
     assert not np.array_equal(before, scene_forecasts.forecast_scene(workbench.model(spec)[0], workbench.series, workbench.task, issue))
+
+
+def test_a_frame_in_the_history_that_came_after_the_issue_time_stops_the_forecast(workbench):
+    forecaster, _ = workbench.model(workflow.ModelSpec(name="persistence"))
+    late = workbench.series.available_at.copy()
+    late[15] = late[-1]
+    with pytest.raises(LeakError, match="step 15 was available at"):
+        scene_forecasts.forecast_scene(forecaster, dataclasses.replace(workbench.series, available_at=late), workbench.task, 16)
 
 
 def test_scoring_part_by_part_equals_scoring_all(workbench):

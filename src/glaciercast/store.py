@@ -243,11 +243,13 @@ def open_cube(path: str | Path, unfinished_ok: tuple[str, ...] = ()) -> xr.DataT
     Raises
     ------
     InputError, SchemaError
-        If there is no cube, a group of it is unfinished, or it breaks the contract.
+        If there is no cube, its manifest is missing, a group of it is unfinished, or it breaks the contract.
     """
     import xarray as xr
 
     located = locate(path)
+    if not manifest_path(located).is_file():
+        raise InputError(f"{located}: its manifest {manifest_path(located).name} is missing; copy it along, or build the cube anew")
     unfinished = [group for group in _unfinished(located) if group not in unfinished_ok]
     if unfinished:
         raise InputError(f"{located}: {', '.join(unfinished)} is unfinished; run the command that made it again")

@@ -201,6 +201,8 @@ class _Workbench:
 
     @classmethod
     def open(cls, cube: str | Path, folder: Path, settings: BenchmarkConfig) -> _Workbench:
+        import numpy as np
+
         from glaciercast.models.base import Task, TrainingData
         from glaciercast.patches import series as serieses
         from glaciercast.patches import splits
@@ -222,8 +224,6 @@ class _Workbench:
         task = Task(windows.n_input, windows.n_target, history, series.period, series.variables, windows.patch)
         steps = split.training_steps
         values, observed = series.frames(steps)
-        import numpy as np
-
         data = TrainingData(
             values, observed, series.season_index[steps.start : steps.stop], np.arange(steps.start, steps.stop), series.period
         )

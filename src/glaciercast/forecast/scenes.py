@@ -36,7 +36,7 @@ def forecast_scene(forecaster: nn.Module, series: Series, task: Task, issue: int
     from glaciercast.models.base import Baseline
 
     history = np.arange(issue - task.history + 1, issue + 1)
-    splits.check_available(series.available_at, series.issue_time(history), history)
+    splits.check_available(series.available_at, series.available_at[issue], history)
     whole = isinstance(forecaster, Baseline)
     tile = series.shape if whole else (task.patch, task.patch)
     overlap = 0 if whole else task.patch // 2
@@ -106,12 +106,11 @@ def to_dataset(values: np.ndarray, series: Series, issue: int, task: Task, model
     import xarray as xr
 
     steps = np.arange(issue + 1, issue + 1 + values.shape[0])
-    history = np.arange(issue - task.history + 1, issue + 1)
     coords = {
         **grid.coordinates(series.geobox),
         "time": ("time", series.starts[steps].to_numpy(), {"standard_name": "time", "bounds": "time_bounds"}),
         "lead": ("time", np.arange(1, len(steps) + 1), {"long_name": "lead time in steps", "units": "1"}),
-        "issue_time": ((), series.issue_time(history), {"standard_name": "forecast_reference_time"}),
+        "issue_time": ((), series.available_at[issue], {"standard_name": "forecast_reference_time"}),
     }
     bounds = np.stack([series.starts[steps].to_numpy(), series.ends[steps].to_numpy()], axis=1)
     data = {name: (("time", "y", "x"), values[:, i], ALIGNED.variables[name].attributes()) for i, name in enumerate(task.variables)}

@@ -71,11 +71,6 @@ class Series:
         n = len(self.variables)
         return block[:, :n], block[:, n:]
 
-    def issue_time(self, history: np.ndarray) -> np.datetime64:
-        """Return when a forecast that reads the steps `history` could be made: when the last of them was there."""
-        latest: np.datetime64 = self.available_at[history].max()
-        return latest
-
 
 def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("ndsi",), horizon: int = 12) -> Series:
     """Open the aligned series of a cube through a memory-mapped cache in `folder`, made anew if the cube has changed.
