@@ -98,6 +98,26 @@ def parse_model(text: str) -> ModelSpec:
     return config.parse(ModelSpec, {"name": name, **({"residual": residual} if residual else {})}, f"model '{text}'")
 
 
+def scenarios() -> dict[str, Any]:
+    """Return the built-in scenarios of `simulate`."""
+    from glaciercast.simulate import scenario as scenes
+
+    found = {}
+    for name in scenes.names():
+        one = scenes.load(name)
+        size = f"{one.area.rows}×{one.area.columns} pixels of {one.area.resolution:g} m"
+        found[name] = {"title": one.title, "note": one.note, "start": str(one.start), "end": str(one.end), "area": size}
+    return found
+
+
+def simulate(scenario: str | Path, out: str | Path, seed: int = 0, workers: int | None = None) -> dict[str, Any]:
+    """Write the archive of a simulated glacier (a built-in scenario or a YAML file) and its truth into the run folder `out`."""
+    from glaciercast.simulate import archive
+    from glaciercast.simulate import scenario as scenes
+
+    return archive.simulate(scenes.load(scenario), out, seed, workers)
+
+
 def build(recipe: str | Path | Recipe, out: str | Path) -> dict[str, Any]:
     """Build a cube (``/optical``) from a recipe of scenes into the run folder `out`."""
     resolved = recipe if isinstance(recipe, Recipe) else recipes.read(recipe)

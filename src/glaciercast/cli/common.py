@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -49,7 +49,7 @@ def reporting() -> Iterator[None]:
         fail("interrupted; the same command goes on from here", 1)
 
 
-def fail(message: str, code: int) -> None:
+def fail(message: str, code: int) -> NoReturn:
     """Print one line and exit."""
     typer.echo(f"glaciercast: {' '.join(message.split())}", err=True)
     raise typer.Exit(code)

@@ -1,0 +1,183 @@
+"""Writing a whole simulated archive: every product in its provider's encoding, and beside it the truth."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from glaciercast import config, progress, runs
+from glaciercast.config import Config
+from glaciercast.errors import InputError
+from glaciercast.simulate import render, truth, visits
+from glaciercast.simulate import world as worlds
+from glaciercast.simulate.products import dem, itslive, landsat, modis, outline, sentinel2, stac
+from glaciercast.simulate.scenario import Scenario
+from glaciercast.simulate.scene import Overpass
+from glaciercast.simulate.world import World
+
+SCENES_A_WORKER = 25
+"""Fewer scenes are not worth the start of another process."""
+
+
+class Task(Config):
+    """What identifies a simulation."""
+
+    scenario: Scenario
+    seed: int
+
+
+def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | None = None) -> dict[str, Any]:
+    """Write the archive and the truth of a simulated glacier into the run folder `out`.
+
+    Parameters
+    ----------
+    scenario
+        What to simulate.
+    out
+        Gets ``archive/`` (a STAC catalogue of all products, and outlines) and ``truth/``. What a killed run left is kept; the same
+        call goes on from there.
+    seed
+        0 or more; the same seed gives the same arrays, with any number of workers.
+    workers
+        Processes that render scenes (default: one a CPU, where there is enough to do).
+
+    Returns
+    -------
+    dict
+        Paths, and how many items of each collection there are.
+
+    Raises
+    ------
+    InputError
+        If the seed is negative or `workers` is below 1.
+    RunFolderError
+        If `out` holds something else.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers {workers}: expected 1 or more")
+    if seed < 0:
+        raise InputError(f"seed {seed}: expected 0 or more")
+    with runs.run_folder(out, "simulate", Task(scenario=scenario, seed=seed)) as folder:
+        archive, known = folder / "archive", folder / "truth"
+        progress.note(f"{scenario.title}, seed {seed}: terrain, ice and weather")
+        world = worlds.make(scenario, seed)
+        truth.write_static(world, known)
+        rows = _optical(world, archive, known, workers)
+        truth.write_scenes(rows, known)
+        _others(world, archive, known)
+        progress.note("what could be foreseen")
+        truth.write_oracle(truth.assess(world), known)
+        stac.write_catalog(archive, scenario.title)
+        summary = _summary(scenario, seed, folder)
+        runs.write_json(folder / "results" / "simulate.json", summary)
+    return summary
+
+
+def _others(world: World, archive: Path, known: Path) -> None:
+    """Write terrain, outline, velocity and temperature."""
+    scenario, seed = world.scenario, world.seed
+    dem.write(world, archive, scenario, seed)
+    outline.write(world, archive, scenario, seed)
+    if scenario.velocity is not None:
+        progress.note("image-pair velocities")
+        if not (known / "pairs.csv").exists():
+            cube = itslive.simulate(world, scenario, seed)
+            if not stac.exists(archive, itslive.COLLECTION, itslive.item_id(cube.layout)):
+                itslive.write_cube(cube, archive, scenario)
+            truth.write_pairs(cube.pairs, known)
+    if scenario.temperature is not None:
+        progress.note("surface temperatures")
+        modis.write(world, archive, scenario, seed)
+        truth.write_temperature(modis.truth(world, scenario), known)
+
+
+def _optical(world: World, archive: Path, known: Path, workers: int | None) -> list[dict[str, Any]]:
+    """Render and write all optical scenes that are not there yet; return the rows of ``scenes.csv``."""
+    scenes = visits.plan(world)
+    items = {index: _items(world, overpass) for index, overpass in enumerate(scenes)}
+    missing = [index for index, names in items.items() if not all(_exists(archive, known, scenes[index], name) for name in names)]
+    processes = workers or max(1, min(os.cpu_count() or 1, len(missing) // SCENES_A_WORKER))
+    for _ in progress.track(_drawn(world, archive, known, missing, processes), "scenes", len(missing)):
+        pass
+    return [row for index, overpass in enumerate(scenes) for row in truth.row(overpass, items[index])]
+
+
+def _drawn(world: World, archive: Path, known: Path, missing: list[int], processes: int) -> Iterator[int]:
+    """Yield each scene when it is written, in this process or in several."""
+    if processes == 1:
+        scenes = visits.plan(world)
+        for index in missing:
+            _write(world, scenes[index], archive, known)
+            yield index
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads of numerical libraries hold
+    task = config.plain(Task(scenario=world.scenario, seed=world.seed))
+    with ProcessPoolExecutor(processes, context, _Worker.start, (task, str(archive), str(known))) as pool:
+        waiting = [pool.submit(_Worker.write, index) for index in missing]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """One process's own copy of the world."""
+
+    world: World
+    scenes: list[Overpass]
+    archive: Path
+    known: Path
+
+    @classmethod
+    def start(cls, task: dict[str, Any], archive: str, known: str) -> None:
+        parsed = config.parse(Task, task, "task")
+        cls.world = worlds.make(parsed.scenario, parsed.seed)
+        cls.scenes, cls.archive, cls.known = visits.plan(cls.world), Path(archive), Path(known)
+
+    @classmethod
+    def write(cls, index: int) -> int:
+        _write(cls.world, cls.scenes[index], cls.archive, cls.known)
+        return index
+
+
+def _write(world: World, overpass: Overpass, archive: Path, known: Path) -> None:
+    """Render one scene and write its items, unless they are there, and its truth."""
+    scene = render.scene(world, overpass, *visits.grids(world, overpass))
+    names = _items(world, overpass)
+    truth.write_masks(scene, names, known / "scenes")
+    if overpass.product == "sentinel2":
+        sentinel2.write(scene, archive, world.scenario, world.seed)
+    elif not stac.exists(archive, landsat.COLLECTION, names[0]):
+        landsat.write(scene, archive, world.scenario, world.seed)
+
+
+def _items(world: World, overpass: Overpass) -> list[str]:
+    if overpass.product == "sentinel2":
+        return sentinel2.item_ids(overpass, world.scenario.optical, world.seed)
+    return [landsat.item_id(overpass)]
+
+
+def _exists(archive: Path, known: Path, overpass: Overpass, item: str) -> bool:
+    collection = sentinel2.COLLECTION if overpass.product == "sentinel2" else landsat.COLLECTION
+    return stac.exists(archive, collection, item) and (known / "scenes" / f"{item}.tif").exists()
+
+
+def _summary(scenario: Scenario, seed: int, folder: Path) -> dict[str, Any]:
+    archive = folder / "archive"
+    collections = sorted(path.parent.name for path in archive.glob("*/collection.json"))
+    counts = {name: sum(1 for entry in (archive / name).iterdir() if entry.is_dir()) for name in collections}
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "note": scenario.note,
+        "seed": seed,
+        "catalog": str(archive / "catalog.json"),
+        "outlines": str(archive / "outlines"),
+        "truth": str(folder / "truth"),
+        "items": counts,
+    }
