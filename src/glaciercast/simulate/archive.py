@@ -19,6 +19,8 @@ from glaciercast.simulate.scenario import Scenario
 from glaciercast.simulate.scene import Overpass
 from glaciercast.simulate.world import World
 
+Job = int | str
+PRODUCTS: tuple[Job, ...] = ("temperature", "velocity", "foreseeable", "terrain")
 SCENES_A_WORKER = 25
 """Fewer scenes are not worth the start of another process."""
 
@@ -66,61 +68,41 @@ def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | 
         progress.note(f"{scenario.title}, seed {seed}: terrain, ice and weather")
         world = worlds.make(scenario, seed)
         truth.write_static(world, known)
-        rows = _optical(world, archive, known, workers)
-        truth.write_scenes(rows, known)
-        _others(world, archive, known)
-        progress.note("what could be foreseen")
-        truth.write_oracle(truth.assess(world), known)
+        _make_all(world, archive, known, workers)
+        truth.write_scenes([row for overpass in visits.plan(world) for row in truth.row(overpass, _items(world, overpass))], known)
         stac.write_catalog(archive, scenario.title)
         summary = _summary(scenario, seed, folder)
         runs.write_json(folder / "results" / "simulate.json", summary)
     return summary
 
 
-def _others(world: World, archive: Path, known: Path) -> None:
-    """Write terrain, outline, velocity and temperature."""
-    scenario, seed = world.scenario, world.seed
-    dem.write(world, archive, scenario, seed)
-    outline.write(world, archive, scenario, seed)
-    if scenario.velocity is not None:
-        progress.note("image-pair velocities")
-        if not (known / "pairs.csv").exists():
-            cube = itslive.simulate(world, scenario, seed)
-            if not stac.exists(archive, itslive.COLLECTION, itslive.item_id(cube.layout)):
-                itslive.write_cube(cube, archive, scenario)
-            truth.write_pairs(cube.pairs, known)
-    if scenario.temperature is not None:
-        progress.note("surface temperatures")
-        modis.write(world, archive, scenario, seed)
-        truth.write_temperature(modis.truth(world, scenario), known)
-
-
-def _optical(world: World, archive: Path, known: Path, workers: int | None) -> list[dict[str, Any]]:
-    """Render and write all optical scenes that are not there yet; return the rows of ``scenes.csv``."""
+def _make_all(world: World, archive: Path, known: Path, workers: int | None) -> None:
+    """Make every product and every optical scene that is not there yet, in this process or in several."""
     scenes = visits.plan(world)
-    items = {index: _items(world, overpass) for index, overpass in enumerate(scenes)}
-    missing = [index for index, names in items.items() if not all(_exists(archive, known, scenes[index], name) for name in names)]
+    missing = [
+        index
+        for index, overpass in enumerate(scenes)
+        if not all(_exists(archive, known, overpass, item) for item in _items(world, overpass))
+    ]
+    jobs: list[Job] = [*PRODUCTS, *missing]  # the long ones first, so that all processes end together
     processes = workers or max(1, min(os.cpu_count() or 1, len(missing) // SCENES_A_WORKER))
-    for _ in progress.track(_drawn(world, archive, known, missing, processes), "scenes", len(missing)):
-        pass
-    return [row for index, overpass in enumerate(scenes) for row in truth.row(overpass, items[index])]
-
-
-def _drawn(world: World, archive: Path, known: Path, missing: list[int], processes: int) -> Iterator[int]:
-    """Yield each scene when it is written, in this process or in several."""
     if processes == 1:
-        scenes = visits.plan(world)
-        for index in missing:
-            _write(world, scenes[index], archive, known)
-            yield index
+        for job in progress.track(jobs, "products and scenes"):
+            _do(world, scenes, job, archive, known)
         return
+    for _ in progress.track(_in_processes(world, jobs, archive, known, processes), "products and scenes", len(jobs)):
+        pass
+
+
+def _in_processes(world: World, jobs: list[Job], archive: Path, known: Path, processes: int) -> Iterator[None]:
+    """Do the jobs in several processes, each of which makes the world for itself; yields as they are done."""
     context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads of numerical libraries hold
     task = config.plain(Task(scenario=world.scenario, seed=world.seed))
     with ProcessPoolExecutor(processes, context, _Worker.start, (task, str(archive), str(known))) as pool:
-        waiting = [pool.submit(_Worker.write, index) for index in missing]
+        waiting = [pool.submit(_Worker.do, job) for job in jobs]
         try:
-            for done in as_completed(waiting):
-                yield done.result()
+            for finished in as_completed(waiting):
+                yield finished.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -140,9 +122,34 @@ class _Worker:
         cls.scenes, cls.archive, cls.known = visits.plan(cls.world), Path(archive), Path(known)
 
     @classmethod
-    def write(cls, index: int) -> int:
-        _write(cls.world, cls.scenes[index], cls.archive, cls.known)
-        return index
+    def do(cls, job: Job) -> None:
+        _do(cls.world, cls.scenes, job, cls.archive, cls.known)
+
+
+def _do(world: World, scenes: list[Overpass], job: Job, archive: Path, known: Path) -> None:
+    """Do one job: a scene by its position, or a product by its name."""
+    scenario, seed = world.scenario, world.seed
+    if isinstance(job, int):
+        _write(world, scenes[job], archive, known)
+    elif job == "velocity" and scenario.velocity is not None:
+        _velocity(world, archive, known)
+    elif job == "temperature" and scenario.temperature is not None:
+        modis.write(world, archive, scenario, seed)
+        truth.write_temperature(modis.truth(world, scenario), known)
+    elif job == "foreseeable":
+        truth.write_oracle(truth.assess(world), known)
+    elif job == "terrain":
+        dem.write(world, archive, scenario, seed)
+        outline.write(world, archive, scenario, seed)
+
+
+def _velocity(world: World, archive: Path, known: Path) -> None:
+    if (known / "pairs.csv").exists():
+        return
+    cube = itslive.simulate(world, world.scenario, world.seed)
+    if not stac.exists(archive, itslive.COLLECTION, itslive.item_id(cube.layout)):
+        itslive.write_cube(cube, archive, world.scenario)
+    truth.write_pairs(cube.pairs, known)
 
 
 def _write(world: World, overpass: Overpass, archive: Path, known: Path) -> None:

@@ -38,7 +38,8 @@ def make(plan: Plan, terrain: Terrain, glacier: Glacier, dam_thickness: float, f
     from scipy import ndimage
 
     valley, z = plan.lake_valley, terrain.elevation
-    outside = ~glacier.ice & (np.abs(plan.trunk.lateral) > 1.05) & (np.sign(plan.trunk.across) == -plan.side)
+    mouth = plan.dam + 3 * float(valley.half_width.flat[0])
+    outside = ~glacier.ice & (np.abs(plan.trunk.lateral) > 1.05) & (np.sign(plan.trunk.across) == -plan.side) & (plan.trunk.along < mouth)
     on_axis = outside & (np.abs(valley.lateral) < 1) & (valley.along > 0.2 * plan.lake_valley_length)
     depth = DAM_DEPTH * dam_thickness
     if not on_axis.any():
@@ -49,8 +50,12 @@ def make(plan: Plan, terrain: Terrain, glacier: Glacier, dam_thickness: float, f
     wanted = np.bincount(labels[on_axis & below], minlength=2)
     wanted[0] = 0
     floor = labels == int(wanted.argmax())
+    edge = np.ones(floor.shape, bool)
+    edge[1:-1, 1:-1] = False
+    if (floor & edge).any():
+        raise InputError("the lake would run out of the area; use a larger area or another seed")
     levels = bed + np.linspace(0, max(full_share, 0.01) * depth, NODES)
-    ground = np.sort(z[floor].astype(np.float64))
+    ground = np.sort(np.maximum(z[floor].astype(np.float64), bed))
     count = np.searchsorted(ground, levels)
     volume = (levels * count - np.concatenate([[0.0], np.cumsum(ground)])[count]) * resolution**2
     volume = np.maximum.accumulate(volume - volume[0]) + 1e-3 * np.arange(NODES)  # ascending even where the floor is one pixel

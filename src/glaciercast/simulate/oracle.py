@@ -16,12 +16,20 @@ import pandas as pd
 
 from glaciercast.errors import InputError
 from glaciercast.simulate import snow as snow_
+from glaciercast.simulate import spectra
 from glaciercast.simulate import weather as weather_
 from glaciercast.simulate.scenario import Scenario, SnowSpec
 from glaciercast.simulate.snow import Lookup, Snowpack
 from glaciercast.simulate.weather import FloatArray, Weather
 
-NDSI: Mapping[str, float] = {"fresh": 0.88, "old": 0.75, "ageing_days": 15.0, "ice": 0.65, "debris": -0.25, "rock": -0.25}
+NDSI: Mapping[str, float] = {
+    "fresh": spectra.ndsi(spectra.FRESH_SNOW),
+    "old": spectra.ndsi(spectra.OLD_SNOW),
+    "ageing_days": spectra.SNOW_AGE,
+    "ice": spectra.ndsi(spectra.ICE),
+    "debris": spectra.ndsi(spectra.DEBRIS),
+    "rock": spectra.ndsi(spectra.ROCK),
+}
 """Noise-free NDSI of pure surfaces; snow goes from fresh to old with this e-folding time."""
 LEADS = 4
 MEMBERS = 24

@@ -77,7 +77,7 @@ def draw(
 
             z = _between(statics, p, q, a, b, 0)
             gx, gy = _between(statics, p, q, a, b, 1), _between(statics, p, q, a, b, 2)
-            margin = _between(statics, p, q, a, b, 4)
+            margin = _between(dynamic, p, q, a, b, 4)
             lit = _between(dynamic, p, q, a, b, 0)
             norm = f(1) / math.sqrt(f(1) + gx * gx + gy * gy)
             incidence = max(f(0), (sin_h - cos_h * (gx * to_east + gy * to_north)) * norm)
@@ -102,7 +102,7 @@ def draw(
                 rough = fractal_noise(mx / 240.0, my / 240.0, seed, octaves, 0.75)
                 step = 20.0
                 tilt = fractal_noise((mx + step * to_east) / 240.0, (my + step * to_north) / 240.0, seed, octaves, 0.75) - rough
-                stony = _between(statics, p, q, a, b, 5)
+                stony = _between(dynamic, p, q, a, b, 5)
                 stony = _clip(stony + f(1.3) * gradient_noise(mx / 420.0, my / 420.0, seed + 7) * stony * (f(1) - stony) + f(0.12) * rough)
                 pr, pc = min(max(-my / resolution, f(0)), f(high)), min(max(mx / resolution, f(0)), f(wide))
                 k0, m0 = int(pr), int(pc)

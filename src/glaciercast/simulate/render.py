@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from glaciercast.simulate.world import World
 
 LANDSAT_BANDS = ("coastal", "blue", "green", "red", "nir", "swir16", "swir22")
+TRACK = math.radians(12.0)
+"""Lean of a descending track at middle latitudes (real scenes: 11–14°)."""
 FINE_BANDS = ("blue", "green", "red", "nir")
 COARSE_BANDS = ("nir_narrow", "swir16", "swir22")
 
@@ -69,12 +71,11 @@ def seen(grid: GeoBox, overpass: Overpass) -> np.ndarray:
     """Return which pixels have data, bool (y, x): within the swath's slanting edge, and outside the scan gaps of Landsat 7."""
     rows, columns = np.indices(grid.shape, sparse=True)
     valid = np.ones(grid.shape, bool)
-    if overpass.swath_edge > 0:
-        lean = math.tan(math.radians(10.0))  # a polar orbit's track leans about 10° at middle latitudes
-        valid &= columns - (rows - grid.shape[0] / 2) * lean < (1 - overpass.swath_edge) * grid.shape[1]
+    if overpass.swath_edge > 0:  # the western edge; a descending track leans to the west as it goes south
+        valid &= columns + (rows - grid.shape[0] / 2) * math.tan(TRACK) > overpass.swath_edge * grid.shape[1]
     if overpass.gaps:  # wedges that widen from nothing at the centre of the swath to 14 of 33 lines at its edge
         across = (columns + 900) / 3700
-        line = (rows + columns * math.tan(math.radians(8.0)) + 17 * (overpass.time.day_of_year % 7)) % 33
+        line = (rows - columns * math.tan(TRACK) + 17 * (overpass.time.day_of_year % 7)) % 33
         valid = valid & (line > 14 * np.clip(across, 0, 1))
     return np.asarray(valid)
 
@@ -88,25 +89,28 @@ class _Light:
         self.sun = (math.radians(overpass.sun_elevation), math.radians(overpass.sun_azimuth))
         day = overpass.time.normalize()
         air = weathers.air_temperature(spec, world.weather.temperature[world.day(day)], world.elevation)
+        freezing = spec.reference_elevation + 1000 * float(world.weather.temperature[world.day(day)]) / spec.lapse_rate
         self.clouds = clouds.make(
-            world.scenario.clouds, world.elevation.shape, resolution, float(world.elevation.mean()), overpass.cloud_cover,
-            overpass.key, world.seed, spec.reference_elevation + 1000 * float(world.weather.temperature[world.day(day)]) / spec.lapse_rate,
+            world.scenario.clouds, world.elevation.shape, resolution, float(world.elevation.mean()), overpass.cloud_cover, overpass.key,
+            world.seed, self.sun[0], freezing,
         )  # fmt: skip
         self.swe, self.age = world.snow.at(day)
         cast = shade.sunlit(world.elevation, resolution, overpass.sun_elevation, overpass.sun_azimuth)
         east, north = world.origins(overpass.time)
-        self.dynamic = np.stack([cast, east, north, self._warmth(world, overpass, air)], axis=-1).astype(np.float32)
+        margin, debris = world.glacier_at(east, north)
+        warmth = self._warmth(world, overpass, air, (margin > 0) * (1 - 0.85 * debris))
+        self.dynamic = np.stack([cast, east, north, warmth, margin, debris], axis=-1).astype(np.float32)
         level = world.lake_level(day)
         self.lake_level = -1e9 if level is None else level
         season = overpass.time.day_of_year - spec.warmest_day
         self.green = float(np.clip(0.35 + 0.9 * math.cos(2 * math.pi * (season - 5) / 365.25), 0, 1))
 
-    def _warmth(self, world: World, overpass: Overpass, air: np.ndarray) -> np.ndarray:
+    def _warmth(self, world: World, overpass: Overpass, air: np.ndarray, clean_ice: np.ndarray) -> np.ndarray:
         """Return the clear-sky surface temperature on the master grid, K; as smooth as the 100 m of a thermal sensor."""
         from scipy import ndimage
 
         cover = snow.cover(world.snow_lookup(self.swe), world.roughness, world.scenario.snow.full_cover)
-        frozen = np.maximum(cover, world.ice * (1 - 0.85 * world.debris))
+        frozen = np.maximum(cover, clean_ice)
         spec = world.scenario.temperature or type(world).no_temperature
         hour = (overpass.time.hour + overpass.time.minute / 60 + world.scenario.area.lon / 15) % 24
         warmth = heat.surface_temperature(

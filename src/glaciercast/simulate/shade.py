@@ -14,8 +14,8 @@ PENUMBRA = 0.01
 def sunlit(elevation: np.ndarray, resolution: float, sun_elevation: float, sun_azimuth: float) -> np.ndarray:
     """Return the share of the direct sun that passes over the terrain, float32 (y, x) of the size of `elevation`, 0–1.
 
-    Angles in degrees, azimuth clockwise from north. A ray goes from each place towards the sun in steps of one cell until it
-    is above the highest ground.
+    Angles in degrees, azimuth clockwise from north. A ray goes from each place towards the sun, in steps that grow with the
+    distance from one cell on, until it is above the highest ground.
     """
     coarse = np.ascontiguousarray(elevation[::EVERY, ::EVERY], np.float32)
     azimuth, tangent = np.deg2rad(sun_azimuth), np.tan(np.deg2rad(max(sun_elevation, 0.5)))

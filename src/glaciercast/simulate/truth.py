@@ -167,11 +167,16 @@ def assess(world: World) -> dict[str, Any] | None:
     scenario = world.scenario
     if (scenario.end - scenario.start).days < YEARS_FOR_ORACLE * 365:
         return None
-    pick = np.random.default_rng(0).choice(world.elevation[world.inner].size, SAMPLES, replace=False)
-    layers = (world.elevation, world.exposure, world.roughness, world.debris, world.ice)
-    result = oracle.assess(scenario, world.seed, Pixels(*(layer[world.inner].ravel()[pick] for layer in layers)), weather=world.weather)
+    result = oracle.assess(scenario, world.seed, sample(world), weather=world.weather)
     shares = {f"{lead}": predictable_share(scenario.weather, lead, 30) for lead in LEADS_DAYS}
     return {**result, "temperature_30_day_mean_by_lead_days": shares}
+
+
+def sample(world: World) -> Pixels:
+    """Return the pixels of the area on which the oracle is scored, the same for every world of a size."""
+    pick = np.random.default_rng(0).choice(world.elevation[world.inner].size, SAMPLES, replace=False)
+    layers = (world.elevation, world.exposure, world.roughness, world.debris, world.ice)
+    return Pixels(*(layer[world.inner].ravel()[pick] for layer in layers))
 
 
 def write_pairs(pairs: pd.DataFrame, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import zlib
 from dataclasses import dataclass
@@ -98,8 +99,18 @@ class World:
         return slice(margin, -margin), slice(margin, -margin)
 
     def day(self, date: pd.Timestamp) -> int:
-        """Return the position of a day in the daily series."""
-        return int((pd.Timestamp(date).normalize() - self.weather.dates[0]).days)
+        """Return the position of a day in the daily series.
+
+        Raises
+        ------
+        InputError
+            If the day is outside the series.
+        """
+        first, last = self.weather.dates[0], self.weather.dates[-1]
+        place = int((pd.Timestamp(date).normalize() - first).days)
+        if not 0 <= place < self.weather.dates.size:
+            raise InputError(f"{pd.Timestamp(date):%Y-%m-%d}: outside the simulated days {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        return place
 
     def snow_lookup(self, table: np.ndarray) -> np.ndarray:
         """Return the values of a snow table (band, class) at every pixel."""
@@ -125,6 +136,19 @@ class World:
     def origins(self, time: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
         """Return where the ice at each pixel was at the scenario's start, as offsets east and north in metres."""
         return self.flow.origins(time, pd.Timestamp(self.scenario.start), self._mobile)
+
+    def glacier_at(self, east: np.ndarray, north: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return margin and debris (as in `Glacier`) of the ice where it is now, from its `origins`: a surge carries both forward."""
+        from scipy import ndimage
+
+        if not self.flow.surge.any():
+            return self.glacier.margin, self.glacier.debris
+        rows, columns = np.arange(east.shape[0])[:, None], np.arange(east.shape[1])
+        size = self.scenario.area.resolution
+        place = np.stack([rows - north / size, columns + east / size])
+        ice = self.glacier
+        margin, debris = [ndimage.map_coordinates(field, place, order=1, mode="nearest") for field in (ice.margin, ice.debris)]
+        return np.maximum(ice.margin, margin), np.where(ice.margin > 0, ice.debris, debris)
 
     @property
     def texture_seed(self) -> int:
@@ -223,7 +247,8 @@ def _terrain(scenario: Scenario, grid: GeoBox, dam: float, seed: int) -> Terrain
 
 def _climate(scenario: Scenario, elevation: np.ndarray, seed: int) -> tuple[Weather, Snowpack]:
     starts = [scenario.start, *(part.start for part in (scenario.temperature, scenario.velocity) if part is not None and part.start)]
-    sky = weather.make(scenario.weather, min(starts), scenario.end, seed, scenario.name)
+    day = dt.timedelta(days=1)  # far in the east a visit on the first local day falls on the day before in UTC
+    sky = weather.make(scenario.weather, min(starts) - day, scenario.end + day, seed, scenario.name)
     bands = np.linspace(float(elevation.min()) - 1, float(elevation.max()) + 1, BANDS)
     return sky, snow.make(scenario.snow, scenario.weather, sky, bands, np.linspace(-0.9, 0.9, EXPOSURES))
 
