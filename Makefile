@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements/torch.txt requirements/lock.txt requiremen
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## run the whole chain on real scenes; report in runs/demo (DEMO=folder picks another)
+demo: $(STAMP) ## run the whole chain on a simulated glacier, then on real scenes; report in runs/demo (DEMO=folder picks another)
 	$(BIN)/glaciercast demo --out $(DEMO)
 
 test: $(STAMP) ## run the fast tests
@@ -50,12 +50,14 @@ docs: $(STAMP) ## build the documentation in docs/_build/html
 bench: $(STAMP) ## run the benchmarks of speed and memory
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
-results: $(STAMP) ## run the demo and take its table and figures into the docs
+results: $(STAMP) ## run the demo and take the tables and figures of both parts into the docs
 	rm -rf runs/docs
 	$(BIN)/glaciercast demo --out runs/docs >/dev/null
 	mkdir -p docs/results docs/images
-	cp runs/docs/results/benchmark.md docs/results/demo.md
-	cp runs/docs/figures/forecast.png runs/docs/figures/skill.png runs/docs/figures/coverage.png runs/docs/figures/season.png docs/images/
+	cp runs/docs/simulated/results/benchmark.md docs/results/simulated.md
+	cp runs/docs/real/results/benchmark.md docs/results/demo.md
+	for name in scenes forecast skill; do cp runs/docs/simulated/figures/$$name.png docs/images/simulated-$$name.png; done
+	for name in forecast skill coverage season; do cp runs/docs/real/figures/$$name.png docs/images/; done
 
 wheel: $(STAMP) ## build the wheel in dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+import yaml
 
 from glaciercast import grid, runs, store, workflow
 from glaciercast.align.series import AlignConfig
+from glaciercast.config import Config
 from glaciercast.errors import InputError, LeakError, RunFolderError
 from glaciercast.evaluate import scoring
 from glaciercast.forecast import scenes as scene_forecasts
@@ -26,6 +28,9 @@ from glaciercast.patches import series as serieses
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.report.tables import winner_sentence
 from glaciercast.training.config import TrainingConfig
+from glaciercast.workflow import showcase, steps
+from glaciercast.workflow import workbench as benches
+from glaciercast.workflow.workbench import Workbench
 
 SETTINGS = workflow.BenchmarkConfig(
     windows=WindowConfig(n_input=2, n_target=1, patch=8, stride=4, fractions=(0.5, 0.2, 0.3)),
@@ -47,7 +52,7 @@ def cube(scenes, tmp_path):
 
 @pytest.fixture
 def workbench(cube, tmp_path):
-    return workflow._Workbench.open(cube, tmp_path / "bench", SETTINGS)
+    return Workbench.open(cube, tmp_path / "bench", SETTINGS)
 
 
 def test_the_baselines_in_the_table_equal_plain_numpy(cube, tmp_path):
@@ -85,7 +90,7 @@ def test_corrupting_what_was_not_available_leaves_every_forecast_bit_for_bit(cub
     raw = np.memmap(spoiled.path / "data.bin", dtype="float32", mode="r+", shape=spoiled.tiles.shape)
     raw[:, :, issue + 1 :] = np.random.default_rng(0).normal(size=raw[:, :, issue + 1 :].shape)
     raw.flush()
-    after_bench = workflow._Workbench.open(cube, tmp_path / "bench", SETTINGS)
+    after_bench = Workbench.open(cube, tmp_path / "bench", SETTINGS)
     assert not np.array_equal(
         *(series.frames(range(issue + 1, issue + 2))[0] for series in (serieses.load(cube, tmp_path / "clean"), after_bench.series))
     )
@@ -259,7 +264,7 @@ def test_the_demo_on_real_scenes(carpathians, tmp_path):
     path = tmp_path / "demo.yml"
     path.write_text((resources.files("glaciercast") / "demos" / "carpathians.yml").read_text(encoding="utf-8"))
     settings = workflow.read_run_config(path, {"training.epochs": 1, "recipe.files": str(carpathians)})
-    summary = workflow.run(settings, tmp_path / "run", "demo")
+    summary = workflow.run(settings, tmp_path / "run")
     assert summary["build"]["scenes"] == 140 and summary["align"]["steps"] == 66
     results = summary["benchmark"]
     networks = {spec.label for spec in settings.models}
@@ -268,7 +273,7 @@ def test_the_demo_on_real_scenes(carpathians, tmp_path):
     assert results["clusters"] < 8 and results["interval_note"].startswith("No interval is given: the test part holds 2")
     assert results["site"]["is_glacier"] is False
     scenes_of = _scenes_by_step(tmp_path / "run")
-    split = workflow._Workbench.open(tmp_path / "run", tmp_path / "run", settings).split
+    split = Workbench.open(tmp_path / "run", tmp_path / "run", settings).split
     trained = {scene for step in split.training_steps for scene in scenes_of[step]}
     tested = {scene for issue in split.issues("test") for lead in (1, 2) for scene in scenes_of[int(issue) + lead]}
     assert len(trained) > 50 and len(tested) > 30 and not trained & tested  # a memoriser of training scenes finds no test target
@@ -276,3 +281,72 @@ def test_the_demo_on_real_scenes(carpathians, tmp_path):
     february = [entry["snow_fraction"][1] for entry in season.values()]
     assert february == pytest.approx([0.484, 0.742], abs=0.005)
     assert "not a glacier" in Path(summary["report"]).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def small_demo(scenes, monkeypatch):
+    """Let both parts of the demo read made scenes and fit no network, and let the simulation only note that it ran."""
+    scenes.add_months(N_MONTHS)
+    calls = []
+
+    def simulate(scenario, out, seed):
+        calls.append("simulate")
+        with runs.run_folder(out, "simulate", Config()) as folder:
+            (folder / "archive").mkdir()
+
+    run = workflow.run
+
+    def run_part(settings, out):
+        calls.append(Path(out).name)
+        return run(settings, out)
+
+    monkeypatch.setattr(steps, "simulate", simulate)
+    monkeypatch.setattr(steps, "run", run_part)
+    recipe = {**yaml.safe_load(scenes.save().read_text()), "files": str(scenes.folder / scenes.keys["files"])}
+    windows = {"n_input": 2, "n_target": 1, "patch": 8, "stride": 4, "fractions": [0.5, 0.2, 0.3]}
+    return calls, {"recipe": recipe, "windows": windows, "models": [], "mask_choices": {}}
+
+
+@pytest.mark.slow
+def test_an_interrupted_demo_goes_on_where_it_stopped(small_demo, tmp_path, monkeypatch):
+    calls, overrides = small_demo
+    with monkeypatch.context() as patch:
+        patch.setattr(benches, "score", _interrupt_after(1, benches.score))
+        with pytest.raises(KeyboardInterrupt):
+            workflow.demo(tmp_path / "demo", overrides)
+    assert calls == ["simulate", "simulated", "real"] and not runs.is_complete(tmp_path / "demo")
+    first = json.loads((tmp_path / "demo" / "simulated" / "results" / "run.json").read_text())
+    summary = workflow.demo(tmp_path / "demo", overrides)
+    assert calls[3:] == ["real"] and summary["simulated"] == first  # what had finished is not done again
+    assert summary["real"]["build"]["resumed_at"] == N_MONTHS and runs.is_complete(tmp_path / "demo")
+    page = Path(summary["report"])
+    html = page.read_text(encoding="utf-8")
+    assert html.index('href="simulated/report.html"') < html.index('href="real/report.html"')
+    assert all((page.parent / part / "report.html").is_file() for part in ("simulated", "real"))
+    page.unlink()
+    assert workflow.report(tmp_path / "demo") == {"report": str(page)} and page.read_text(encoding="utf-8") == html
+
+
+def _interrupt_after(number, work):
+    done = []
+
+    def interrupted(*arguments):
+        if len(done) == number:
+            raise KeyboardInterrupt
+        done.append(work(*arguments))
+        return done[-1]
+
+    return interrupted
+
+
+@pytest.mark.slow
+def test_the_demo_reads_what_the_simulation_writes(tmp_path):
+    """The simulated part for real, with its baselines alone."""
+    written = workflow.simulate("small", tmp_path / "simulation", seed=1)["items"]["landsat-c2-l2"]
+    settings = showcase.demo_config("simulated", tmp_path, {"models": []})
+    summary = workflow.run(settings, tmp_path / "run")
+    assert summary["build"]["scenes"] == written > 80 and summary["align"]["steps"] == 84
+    results = summary["benchmark"]
+    assert results["leads"] == [1, 2, 3, 4] and results["site"]["is_glacier"] and "Simulated, not real" in results["site"]["note"]
+    assert results["models"]["climatology"]["mse"] < results["models"]["same_season"]["mse"] < results["models"]["persistence"]["mse"]
+    assert (tmp_path / "run" / "figures" / "scenes.png").is_file()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-COMMANDS = ["align", "benchmark", "build", "demo", "forecast", "models", "report", "run", "sites", "train"]
+COMMANDS = ["align", "benchmark", "build", "demo", "forecast", "models", "report", "run", "simulate", "sites", "train"]
 
 
 @dataclass(frozen=True)
@@ -155,3 +155,31 @@ def test_the_version():
     import glaciercast
 
     assert process("--version").stdout.strip() == glaciercast.__version__
+
+
+def test_simulate_lists_its_scenarios():
+    result = call("simulate", "--list", "--json")
+    assert result.returncode == 0
+    listed = json.loads(result.stdout)
+    assert {"tiny", "small", "parvati-like", "aletsch-like", "shisper-like"} <= set(listed)
+    assert listed["parvati-like"]["area"] == "800×800 pixels of 30 m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tinny", "--out", "OUT"), "unknown scenario 'tinny' (did you mean 'tiny'?)"),
+        (("tiny",), "--out is missing"),
+        (("tiny", "--out", "OUT", "--seed", "-1"), "seed -1: expected 0 or more"),
+        (("tiny", "--out", "OUT", "--workers", "0"), "workers 0: expected 1 or more"),
+        (("OUT/none.yml", "--out", "OUT"), "none.yml: cannot be read"),
+        (("OUT/wrong.yml", "--out", "OUT/new"), "unknown key 'optical.jiter' (did you mean 'jitter'?)"),
+    ],
+)
+def test_simulate_refuses_in_one_line(tmp_path, arguments, message):
+    from importlib import resources
+
+    text = (resources.files("glaciercast.simulate") / "scenarios" / "tiny.yml").read_text(encoding="utf-8")
+    (tmp_path / "wrong.yml").write_text(text.replace("jitter:", "jiter:"), encoding="utf-8")
+    refused(call("simulate", *(argument.replace("OUT", str(tmp_path)) for argument in arguments)), message)
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.yml"]

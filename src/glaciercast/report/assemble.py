@@ -26,6 +26,7 @@ def write_report(folder: Path) -> Path:
     results = runs.read_json(folder / "results" / "benchmark.json")
     (folder / "results" / "benchmark.md").write_text(tables.markdown_table(results) + "\n", encoding="utf-8")
     drawn: dict[str, tuple[Figure | Path, str]] = {
+        **_scenes(folder),
         "scores": (figures.scores_by_lead(results), "Mean squared error on the test part at each lead time; baselines are dashed."),
         "skill": (figures.skill_bars(results), "Skill against the best baseline: above 0 is better than the best baseline, below 0 worse."),
         "forecast": (
@@ -47,6 +48,13 @@ def write_report(folder: Path) -> Path:
     state, made = (runs.read_json(folder / name) for name in (runs.STATE, "provenance.json"))
     provenance = {**made, "command": state["command"], "config digest": state["config_digest"]}
     return page.write_page(folder / "report.html", results, drawn, list(LIMITS), provenance)
+
+
+def _scenes(folder: Path) -> dict[str, tuple[Figure | Path, str]]:
+    """Return the figure of the scenes where the folder holds the cube that they were built into, as that of `run` does."""
+    cube = folder / "cube.zarr"
+    found = figures.scenes(cube) if cube.is_dir() else None
+    return {} if found is None else {"scenes": found}
 
 
 def _forecast(folder: Path, results: dict[str, Any]) -> Figure:

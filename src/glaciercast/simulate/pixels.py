@@ -115,7 +115,8 @@ def draw(
                 share[2] = f(1) - stony
                 shape = (f(1) + f(0.14) * rough - f(0.35) * crack) * (f(1) + (f(0.35) + f(0.5) * stony) * -tilt * per_height)
                 cover = STONY if stony > f(0.5) else BARE_ICE
-                white = math.tanh(f(snow.WHOLE) / full_cover * swe * f(1.3))  # snow lies evenly on a glacier
+                even = math.sqrt(_between(statics, p, q, a, b, 3))  # snow lies more evenly on a glacier than between rocks
+                white = math.tanh(f(snow.WHOLE) / full_cover * swe * f(1.3) / even)
                 shape = max(shape, f(0.15))
             else:
                 grain = fractal_noise(east / 260.0, north / 260.0, seed + 31, octaves, 0.7)

@@ -1,0 +1,28 @@
+"""The pipeline as plain functions: the same that the commands call, for notebooks and scripts.
+
+Each function takes paths and settings, writes into a run folder that is never overwritten, and returns a dictionary of
+plain JSON types. What was interrupted is taken up where it stopped when the same call is made again.
+"""
+
+from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
+from glaciercast.workflow.showcase import demo
+from glaciercast.workflow.steps import align, benchmark, build, forecast, report, run, scenarios, simulate, train
+
+__all__ = [
+    "BenchmarkConfig",
+    "ModelSpec",
+    "RunConfig",
+    "align",
+    "benchmark",
+    "build",
+    "demo",
+    "forecast",
+    "parse_model",
+    "read_benchmark_config",
+    "read_run_config",
+    "report",
+    "run",
+    "scenarios",
+    "simulate",
+    "train",
+]

@@ -1,0 +1,75 @@
+"""What a run is configured by: models, windows, training, and the whole chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from glaciercast import config
+from glaciercast.align.series import AlignConfig
+from glaciercast.config import Config
+from glaciercast.patches.splits import WindowConfig
+from glaciercast.sources import recipe as recipes
+from glaciercast.sources.recipe import Recipe
+from glaciercast.training.config import TrainingConfig
+
+Residual = Literal["none", "last", "same_season", "climatology"]
+
+
+class ModelSpec(Config):
+    """One model of a benchmark and its options; `residual` is for networks only."""
+
+    name: str
+    residual: Residual = "none"
+    options: dict[str, Any] = Field(default={}, description="options of the architecture")
+    title: str = Field(default="", pattern=r"^[A-Za-z0-9_+-]*$", description="name in the results; needed where two would share one")
+
+    @property
+    def label(self) -> str:
+        """The name under which results keep the model."""
+        return self.title or (self.name if self.residual == "none" else f"{self.name}+{self.residual}")
+
+
+class BenchmarkConfig(Config):
+    """Which models are compared, on which windows, and how they are trained."""
+
+    windows: WindowConfig = WindowConfig()
+    models: tuple[ModelSpec, ...] = Field(
+        default=(ModelSpec(name="lstm"), ModelSpec(name="unet_time", residual="climatology")),
+        description="networks; all baselines are always there",
+    )
+    training: TrainingConfig = TrainingConfig()
+
+
+class RunConfig(BenchmarkConfig):
+    """The whole chain from scenes to the report page."""
+
+    recipe: Recipe
+    align: AlignConfig = AlignConfig()
+    mask_choices: dict[str, tuple[int, ...]] = Field(default={}, description="label → clear classes, to compare the snow season under each")
+
+
+def read_run_config(path: str | Path, overrides: dict[str, Any] | None = None, folder: Path | None = None) -> RunConfig:
+    """Read the config of `run`; ``recipe`` is either written out there or the path of a recipe file beside it.
+
+    Relative `files` are seen from `folder` (default: that of the config).
+    """
+    data = config.read_yaml(path)
+    if isinstance(data.get("recipe"), str):
+        data["recipe"] = config.plain(recipes.read(Path(path).parent / data["recipe"]))
+    parsed = config.parse(RunConfig, config.merge(data, overrides or {}), str(path))
+    return parsed.model_copy(update={"recipe": recipes.anchored(parsed.recipe, folder or Path(path).parent)})
+
+
+def read_benchmark_config(path: str | Path | None, overrides: dict[str, Any] | None = None) -> BenchmarkConfig:
+    """Read the config of `train` and `benchmark`; without a file, the defaults."""
+    data = config.read_yaml(path) if path is not None else {}
+    return config.parse(BenchmarkConfig, config.merge(data, overrides or {}), str(path or "options"))
+
+
+def parse_model(text: str) -> ModelSpec:
+    """Return the model that ``NAME`` or ``NAME+RESIDUAL`` stands for, such as ``unet_time+climatology``."""
+    name, _, residual = text.strip().partition("+")
+    return config.parse(ModelSpec, {"name": name, **({"residual": residual} if residual else {})}, f"model '{text}'")

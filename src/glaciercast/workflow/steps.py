@@ -1,0 +1,131 @@
+"""The steps of the pipeline, each a function that one command calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glaciercast import runs, store
+from glaciercast.align.series import AlignConfig
+from glaciercast.align.series import align as align_cube
+from glaciercast.config import Config
+from glaciercast.cube.build import build_optical
+from glaciercast.errors import InputError
+from glaciercast.progress import note
+from glaciercast.sources import recipe as recipes
+from glaciercast.sources.recipe import Recipe
+from glaciercast.workflow import workbench as benches
+from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
+from glaciercast.workflow.workbench import Workbench
+
+if TYPE_CHECKING:
+    from glaciercast.models.base import Task
+
+
+def scenarios() -> dict[str, Any]:
+    """Return the built-in scenarios of `simulate`."""
+    from glaciercast.simulate import scenario as scenes
+
+    found = {}
+    for name in scenes.names():
+        one = scenes.load(name)
+        size = f"{one.area.rows}×{one.area.columns} pixels of {one.area.resolution:g} m"
+        found[name] = {"title": one.title, "note": one.note, "start": str(one.start), "end": str(one.end), "area": size}
+    return found
+
+
+def simulate(scenario: str | Path, out: str | Path, seed: int = 0, workers: int | None = None) -> dict[str, Any]:
+    """Write the archive of a simulated glacier (a built-in scenario or a YAML file) and its truth into the run folder `out`."""
+    from glaciercast.simulate import archive
+    from glaciercast.simulate import scenario as scenes
+
+    return archive.simulate(scenes.load(scenario), out, seed, workers)
+
+
+def build(recipe: str | Path | Recipe, out: str | Path) -> dict[str, Any]:
+    """Build a cube (``/optical``) from a recipe of scenes into the run folder `out`."""
+    resolved = recipe if isinstance(recipe, Recipe) else recipes.read(recipe)
+    with runs.run_folder(out, "build", resolved) as folder:
+        summary = {"cube": str(folder / "cube.zarr"), **build_optical(resolved, folder / "cube.zarr")}
+        runs.write_json(folder / "results" / "build.json", summary)
+    return summary
+
+
+def align(cube: str | Path, settings: AlignConfig | None = None, replace: bool = False) -> dict[str, Any]:
+    """Add the regular series ``/aligned`` to a cube; `replace` removes one with other settings first."""
+    path = store.locate(cube)
+    return {"cube": str(path), **align_cube(path, settings or AlignConfig(), replace)}
+
+
+def train(cube: str | Path, model: ModelSpec, out: str | Path, settings: BenchmarkConfig | None = None) -> dict[str, Any]:
+    """Train one network on the training part of a cube's series, keep the weights that are best on the validation part."""
+    settings = (settings or BenchmarkConfig()).model_copy(update={"models": (model,)})
+    with runs.run_folder(out, "train", benches.identity(cube, settings)) as folder:
+        workbench = Workbench.open(cube, folder, settings)
+        _, facts = workbench.model(model)
+        summary = {"model": str(folder / "models" / model.label), "split": workbench.describe_split(), **facts}
+        runs.write_json(folder / "results" / "train.json", summary)
+    return summary
+
+
+def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | None = None) -> dict[str, Any]:
+    """Fit every baseline and the networks of `settings`, score them on the test part and write the table."""
+    settings = settings or BenchmarkConfig()
+    with runs.run_folder(out, "benchmark", benches.identity(cube, settings)) as folder:
+        return benches.score(Workbench.open(cube, folder, settings))
+
+
+def forecast(cube: str | Path, model: str | Path, out: str | Path, issue_time: str | None = None) -> dict[str, Any]:
+    """Forecast the scenes after `issue_time` (default: the latest possible) with a trained model.
+
+    Only steps that were available at the issue time are read. Writes NetCDF and one Cloud-Optimized GeoTIFF a step.
+    """
+    from glaciercast.forecast.scenes import check_model, issue_step
+    from glaciercast.patches import series as serieses
+    from glaciercast.training import saving
+
+    settings = benches.identity(cube, Config(), {"model": str(model), "issue_time": issue_time})
+    with runs.run_folder(out, "forecast", settings) as folder:
+        forecaster, meta = saving.load(Path(model))
+        task: Task = forecaster.task
+        series = serieses.load(cube, folder / "cache", task.variables, horizon=task.n_target)
+        issue = issue_step(series, task.history, issue_time)
+        check_model(meta, forecaster.recipe()["residual"], series, issue)
+        summary = benches.write_forecast(forecaster, Path(model).name, series, task, issue, folder)
+        runs.write_json(folder / "results" / "forecast.json", summary)
+    return summary
+
+
+def report(folder: str | Path) -> dict[str, Any]:
+    """Write (again) the figures and the page of a finished `benchmark`, `run` or `demo`."""
+    from glaciercast.report import assemble, front
+
+    folder = Path(folder)
+    if all((folder / part / "results" / "benchmark.json").is_file() for part in front.PARTS):
+        for part in front.PARTS:
+            assemble.write_report(folder / part)
+        return {"report": str(front.write_front(folder))}
+    if not (folder / "results" / "benchmark.json").is_file():
+        raise InputError(f"{folder}: expected the run folder of a benchmark with results/benchmark.json, found none")
+    return {"report": str(assemble.write_report(folder))}
+
+
+def run(settings: RunConfig, out: str | Path) -> dict[str, Any]:
+    """Do everything: build, align, train, score, forecast, report; all in one run folder."""
+    with runs.run_folder(out, "run", settings) as folder:
+        cube = folder / "cube.zarr"
+        note(f"{settings.recipe.title}: {settings.recipe.note}")
+        built = build_optical(settings.recipe, cube)
+        aligned = align_cube(cube, settings.align)
+        benches.compare_masks(settings, folder)
+        workbench = Workbench.open(cube, folder, settings)
+        results = benches.score(workbench)
+        summary = {
+            "build": built,
+            "align": aligned,
+            "benchmark": results,
+            "forecast": benches.operational(workbench, results),
+            "report": report(folder)["report"],
+        }
+        runs.write_json(folder / "results" / "run.json", summary)
+    return summary

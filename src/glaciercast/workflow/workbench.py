@@ -1,0 +1,227 @@
+"""A cube's series with its task and split, on which models are fitted, scored and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glaciercast import config, runs, store
+from glaciercast.config import Config
+from glaciercast.errors import InputError
+from glaciercast.progress import note
+from glaciercast.sources.recipe import Mask
+from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from glaciercast.models.base import Task, TrainingData
+    from glaciercast.patches.series import Series
+    from glaciercast.patches.splits import TimeSplit
+
+BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly")
+
+
+class _CubeTask(Config):
+    """What identifies a run on a cube: the cube's content beside the settings."""
+
+    cube: str
+    content: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A cube's series with its task and split, and the folder in which models are fitted and scored."""
+
+    folder: Path
+    settings: BenchmarkConfig
+    series: Series
+    task: Task
+    split: TimeSplit
+    data: TrainingData
+
+    @classmethod
+    def open(cls, cube: str | Path, folder: Path, settings: BenchmarkConfig) -> Workbench:
+        """Open a cube for `settings` in a run folder; everything fitted later is fitted on the training part of its split."""
+        import numpy as np
+
+        from glaciercast.models.base import Task, TrainingData
+        from glaciercast.patches import series as serieses
+        from glaciercast.patches import splits
+        from glaciercast.patches.sampling import patch_origins
+
+        _check_models(settings.models)
+        windows = settings.windows
+        series = serieses.load(cube, folder / "cache", horizon=windows.n_target)
+        patch_origins(series.shape, windows.patch, windows.stride)  # refuses a scene smaller than a patch before anything is fitted
+        history = max(windows.n_input, series.period)
+        split = splits.by_time(
+            series.n_steps,
+            n_input=windows.n_input,
+            n_target=windows.n_target,
+            history=history,
+            composite_length=series.composite_length,
+            fractions=windows.fractions,
+        )
+        task = Task(windows.n_input, windows.n_target, history, series.period, series.variables, windows.patch)
+        steps = split.training_steps
+        values, observed = series.frames(steps)
+        data = TrainingData(
+            values, observed, series.season_index[steps.start : steps.stop], np.arange(steps.start, steps.stop), series.period
+        )
+        return cls(folder, settings, series, task, split, data)
+
+    def model(self, spec: ModelSpec) -> tuple[nn.Module, dict[str, Any]]:
+        """Return a fitted forecaster and its facts; a network that was fitted before is loaded."""
+        from glaciercast.models import base, registry
+        from glaciercast.training import networks
+
+        entry = registry.find(spec.name)
+        folder = self.folder / "models" / spec.label
+        if entry.kind == "baseline":
+            baseline = registry.create(spec.name, self.task, **spec.options).fit(self.data)
+            return baseline, {"kind": "baseline", "parameters": base.parameter_count(baseline), "train_seconds": None, "residual": None}
+        forecaster, fitted = networks.fit_network(
+            spec.name, self.series, self.task, self.split, self.data, folder, self.settings.training,
+            residual=spec.residual, options=spec.options, stride=self.settings.windows.stride,
+        )  # fmt: skip
+        facts = {
+            "kind": "network",
+            "parameters": base.parameter_count(forecaster),
+            "train_seconds": fitted.seconds,
+            "residual": spec.residual,
+        }
+        return forecaster, {**facts, "best_epoch": fitted.best_epoch, "history": fitted.history}
+
+    def describe_split(self) -> dict[str, Any]:
+        """Return the split as the results keep it."""
+        from glaciercast.evaluate import table
+
+        return table.describe_split(self.series, self.split)
+
+    def specs(self) -> list[ModelSpec]:
+        """Return all baselines, then the networks of the settings."""
+        return [*(ModelSpec(name=name) for name in BASELINES), *self.settings.models]
+
+
+def _check_models(specs: tuple[ModelSpec, ...]) -> None:
+    from glaciercast.models import registry
+
+    labels = [spec.label for spec in specs]
+    for spec in specs:
+        if registry.find(spec.name).kind == "baseline":
+            raise InputError(f"model '{spec.name}': is a baseline, which is always in the table; expected a network")
+        if labels.count(spec.label) > 1:
+            raise InputError(f"model '{spec.label}': is there twice; give one of them another 'title'")
+
+
+def score(workbench: Workbench) -> dict[str, Any]:
+    """Fit and score every model; write the results and what the report draws into the run folder."""
+    from glaciercast.evaluate import scoring, table
+
+    series, task, split = workbench.series, workbench.task, workbench.split
+    sums, facts = {}, {}
+    for spec in workbench.specs():
+        note(f"fitting {spec.label}")
+        forecaster, facts[spec.label] = workbench.model(spec)
+        key = {"data": series.fingerprint, "config": config.plain(workbench.settings.model_copy(update={"models": (spec,)}))}
+        for part in ("validation", "test"):
+            cell = workbench.folder / "cells" / f"{spec.label}.{part}.json"
+            result = scoring.cell(cell, {**key, "part": part}, forecaster, spec.label, series, task, split, part)
+            if part == "validation":
+                mse = result.mse()
+                facts[spec.label]["validation_mse"] = mse if mse == mse else None  # nothing observed: JSON has no NaN
+            else:
+                sums[spec.label] = result
+    attributes = series.attributes
+    site = {
+        "name": attributes.get("title", ""),
+        "title": attributes.get("title", ""),
+        "note": attributes.get("comment", ""),
+        "attribution": attributes.get("attribution", ""),
+        "is_glacier": bool(attributes.get("is_glacier", 1)),
+    }
+    results = table.build(series, split, sums, facts, site)
+    runs.write_json(workbench.folder / "results" / "benchmark.json", results)
+    _keep_for_report(workbench)
+    return results
+
+
+def identity(cube: str | Path, settings: Config, more: dict[str, Any] | None = None) -> _CubeTask:
+    """Return what identifies a run on a cube."""
+    path = store.locate(cube)
+    return _CubeTask(cube=str(path), content=store.fingerprint(path, "/aligned"), settings={**config.plain(settings), **(more or {})})
+
+
+def write_forecast(forecaster: nn.Module, name: str, series: Series, task: Task, issue: int, folder: Path) -> dict[str, Any]:
+    """Write one forecast as NetCDF and one Cloud-Optimized GeoTIFF a step into `folder`."""
+    from glaciercast.forecast import export, scenes
+
+    dataset = scenes.to_dataset(scenes.forecast_scene(forecaster, series, task, issue), series, issue, task, name)
+    netcdf = export.write_netcdf(dataset, folder / "forecast" / "forecast.nc")
+    cogs = export.write_cogs(dataset, folder / "forecast")
+    return {
+        "model": name,
+        "issue_time": str(dataset.issue_time.values)[:19],
+        "valid": [str(time)[:10] for time in dataset.time.values],
+        "netcdf": str(netcdf),
+        "geotiffs": [str(path) for path in cogs],
+    }
+
+
+def operational(workbench: Workbench, results: dict[str, Any]) -> dict[str, Any]:
+    """Forecast beyond the last step with the model that is best on the validation part (never chosen on the test part)."""
+    scored = [spec for spec in workbench.specs() if results["models"][spec.label]["validation_mse"] is not None]
+    if not scored:
+        raise InputError("the validation part has no observed pixel; no model can be chosen for the forecast")
+    chosen = min(scored, key=lambda spec: results["models"][spec.label]["validation_mse"])
+    forecaster, _ = workbench.model(chosen)
+    summary = write_forecast(forecaster, chosen.label, workbench.series, workbench.task, workbench.series.n_steps - 1, workbench.folder)
+    runs.write_json(workbench.folder / "results" / "forecast.json", summary)
+    return summary
+
+
+def _keep_for_report(workbench: Workbench) -> None:
+    """Keep what the report draws besides the scores: coverage, and one test window (the best observed one) under every model."""
+    import numpy as np
+    import xarray as xr
+
+    from glaciercast.evaluate import scoring
+    from glaciercast.forecast import export, scenes
+
+    series, task, split = workbench.series, workbench.task, workbench.split
+    observed = scoring.observed_share(series)
+    coverage = {
+        "time": [f"{start:%Y-%m-%d}" for start in series.starts[: series.n_steps]],
+        "observed": observed.tolist(),
+        "parts": {part: [steps.start, steps.stop - 1] for part, steps in split.targets.items()},
+    }
+    runs.write_json(workbench.folder / "results" / "coverage.json", coverage)
+    issues = split.issues("test")
+    issue = int(max(issues, key=lambda step: observed[step + 1 : step + 1 + task.n_target].min()))
+    truth, seen = series.frames(range(issue + 1, issue + 1 + task.n_target))
+    shown = {"truth": truth, "observed": seen}
+    for spec in workbench.specs():
+        shown[spec.label] = scenes.forecast_scene(workbench.model(spec)[0], series, task, issue)
+    frames = [scenes.to_dataset(np.asarray(values), series, issue, task, name) for name, values in shown.items()]
+    models = xr.Variable("model", np.array(list(shown), dtype=object))
+    window = xr.concat(frames, models, data_vars=[task.variables[0]], coords="minimal", compat="override")
+    export.write_netcdf(window, workbench.folder / "results" / "window.nc")
+
+
+def compare_masks(settings: RunConfig, folder: Path) -> None:
+    """Compare the snow season under each choice of clear classes: two choices of mask, two answers."""
+    if not settings.mask_choices:
+        return
+    from glaciercast.explore import snow
+    from glaciercast.sources.rasters import RasterSource
+
+    source = RasterSource(settings.recipe)
+    season = {}
+    for label, classes in settings.mask_choices.items():
+        rule = Mask(band=settings.recipe.mask.band, clear=classes, nodata=settings.recipe.mask.nodata)
+        fractions = snow.snow_fraction_by_month(snow.clear_ndsi(source, rule))
+        season[label] = {"classes": list(classes), "snow_fraction": [None if share != share else float(share) for share in fractions]}
+    runs.write_json(folder / "results" / "season.json", season)
