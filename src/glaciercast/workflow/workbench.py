@@ -200,7 +200,7 @@ def _keep_for_report(workbench: Workbench) -> None:
     }
     runs.write_json(workbench.folder / "results" / "coverage.json", coverage)
     issues = split.issues("test")
-    issue = int(max(issues, key=lambda step: observed[step + 1 : step + 1 + task.n_target].min()))
+    issue = int(max(issues, key=lambda step: np.sqrt(observed[step + 1 : step + 1 + task.n_target]).sum()))  # well seen at every lead
     truth, seen = series.frames(range(issue + 1, issue + 1 + task.n_target))
     shown = {"truth": truth, "observed": seen}
     for spec in workbench.specs():
