@@ -29,5 +29,7 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True  # the fields of a class are members already
 napoleon_use_rtype = False
 
+suppress_warnings = ["ref.python"]  # two rooms may use one short name, such as a Scene that is read and one that is drawn
+
 html_theme = "furo"
 html_title = "glaciercast"

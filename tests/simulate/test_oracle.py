@@ -119,7 +119,8 @@ def test_seeds_are_pooled_by_their_squared_errors():
 
 def test_ground_without_snow():
     sample = oracle.Pixels(np.zeros(3), np.zeros(3), np.ones(3), np.array([0.0, 1.0, 0.0]), np.array([True, True, False]))
-    np.testing.assert_allclose(sample.ground(oracle.NDSI), [0.930, -0.240, -0.282], atol=1e-3)
+    np.testing.assert_allclose(sample.ground(oracle.GREEN), [0.33, 0.138, 0.13], atol=1e-6)
+    np.testing.assert_allclose(sample.ground(oracle.SWIR), [0.012, 0.225, 0.232], atol=1e-6)
 
 
 def test_months_are_whole():

@@ -67,6 +67,7 @@ def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | 
         archive, known = folder / "archive", folder / "truth"
         progress.note(f"{scenario.title}, seed {seed}: terrain, ice and weather")
         world = worlds.make(scenario, seed)
+        _check_items(world)
         truth.write_static(world, known)
         _make_all(world, archive, known, workers)
         truth.write_scenes([row for overpass in visits.plan(world) for row in truth.row(overpass, _items(world, overpass))], known)
@@ -74,6 +75,16 @@ def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | 
         summary = _summary(scenario, seed, folder)
         runs.write_json(folder / "results" / "simulate.json", summary)
     return summary
+
+
+def _check_items(world: World) -> None:
+    """Refuse a plan in which two scenes would have one name, before anything is written."""
+    names = [item for overpass in visits.plan(world) for item in _items(world, overpass)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"scenario '{world.scenario.name}': two visits make the same scene {twice[0]}; give sensors other paths or dates")
+    if world.scenario.velocity is not None:
+        itslive.layout(world)  # refuses a grid that does not fit its pixels
 
 
 def _make_all(world: World, archive: Path, known: Path, workers: int | None) -> None:
@@ -85,7 +96,7 @@ def _make_all(world: World, archive: Path, known: Path, workers: int | None) -> 
         if not all(_exists(archive, known, overpass, item) for item in _items(world, overpass))
     ]
     jobs: list[Job] = [*PRODUCTS, *missing]  # the long ones first, so that all processes end together
-    processes = workers or max(1, min(os.cpu_count() or 1, len(missing) // SCENES_A_WORKER))
+    processes = min(workers or max(1, min(len(os.sched_getaffinity(0)), len(missing) // SCENES_A_WORKER)), len(jobs))
     if processes == 1:
         for job in progress.track(jobs, "products and scenes"):
             _do(world, scenes, job, archive, known)
@@ -133,10 +144,10 @@ def _do(world: World, scenes: list[Overpass], job: Job, archive: Path, known: Pa
         _write(world, scenes[job], archive, known)
     elif job == "velocity" and scenario.velocity is not None:
         _velocity(world, archive, known)
-    elif job == "temperature" and scenario.temperature is not None:
+    elif job == "temperature" and scenario.temperature is not None and not (known / "temperature.nc").exists():
         modis.write(world, archive, scenario, seed)
         truth.write_temperature(modis.truth(world, scenario), known)
-    elif job == "foreseeable":
+    elif job == "foreseeable" and not (known / "oracle.json").exists():
         truth.write_oracle(truth.assess(world), known)
     elif job == "terrain":
         dem.write(world, archive, scenario, seed)

@@ -1,8 +1,9 @@
 """How much of a simulated glacier's snow can be foreseen at all: forecasts by an oracle who knows the generator and its state.
 
 At each issue date the oracle continues the weather's latent states with new innovations, many times over, melts the actual snow on with
-each, and takes the mean. No forecast from past images can have a smaller expected squared error, so the oracle's share of the variance
-about climatology is the ceiling for every model, and its distance from 0 says whether there is anything to learn.
+each, and takes the mean. Of this noise-free NDSI, averaged over all days, no forecast from the past can have a smaller expected squared
+error, so the oracle's share of the variance about climatology is a ceiling; its distance from 0 says whether there is anything to learn.
+Scores against images differ: those average clear scenes, have noise and shadows, and know a climatology of past years only.
 """
 
 from __future__ import annotations
@@ -22,15 +23,7 @@ from glaciercast.simulate.scenario import Scenario, SnowSpec
 from glaciercast.simulate.snow import Lookup, Snowpack
 from glaciercast.simulate.weather import FloatArray, Weather
 
-NDSI: Mapping[str, float] = {
-    "fresh": spectra.ndsi(spectra.FRESH_SNOW),
-    "old": spectra.ndsi(spectra.OLD_SNOW),
-    "ageing_days": spectra.SNOW_AGE,
-    "ice": spectra.ndsi(spectra.ICE),
-    "debris": spectra.ndsi(spectra.DEBRIS),
-    "rock": spectra.ndsi(spectra.ROCK),
-}
-"""Noise-free NDSI of pure surfaces; snow goes from fresh to old with this e-folding time."""
+GREEN, SWIR = spectra.BANDS.index("green"), spectra.BANDS.index("swir16")
 LEADS = 4
 MEMBERS = 24
 TEST_SHARE = 1 / 3
@@ -58,10 +51,10 @@ class Pixels:
     debris: np.ndarray
     ice: np.ndarray
 
-    def ground(self, ndsi: Mapping[str, float]) -> FloatArray:
-        """Return the NDSI of each pixel without snow."""
-        glacier = (1 - self.debris) * ndsi["ice"] + self.debris * ndsi["debris"]
-        return np.where(self.ice, glacier, ndsi["rock"]).astype("float64")
+    def ground(self, band: int) -> FloatArray:
+        """Return the reflectance of each pixel without snow: ice under its debris, or rock (grass and lake are left out)."""
+        glacier = (1 - self.debris) * spectra.ICE[band] + self.debris * spectra.DEBRIS[band]
+        return np.asarray(np.where(self.ice, glacier, spectra.ROCK[band]), "float64")
 
 
 @dataclass(frozen=True)
@@ -71,8 +64,13 @@ class Optics:
     spec: SnowSpec
     lookup: Lookup
     roughness: np.ndarray
-    ground: FloatArray
-    ndsi: Mapping[str, float]
+    ground: tuple[FloatArray, FloatArray]
+    """Green and SWIR reflectance without snow, each (pixel,)."""
+
+    @classmethod
+    def of(cls, spec: SnowSpec, lookup: Lookup, pixels: Pixels) -> Optics:
+        """Return the optics of sampled pixels."""
+        return cls(spec, lookup, pixels.roughness.astype("float32"), (pixels.ground(GREEN), pixels.ground(SWIR)))
 
     def monthly(self, snowpack: Snowpack, months: pd.PeriodIndex) -> FloatArray:
         """Return the mean NDSI of `months` (month, pixel); the snowpack must hold all of their days."""
@@ -84,10 +82,15 @@ class Optics:
         return np.stack(means)
 
     def _daily(self, swe: np.ndarray, age: np.ndarray) -> np.ndarray:
-        """Return NDSI (day, pixel) as a mix by area: the non-linearity of a ratio of reflectances is ignored."""
-        bright = self.ndsi["old"] + (self.ndsi["fresh"] - self.ndsi["old"]) * np.exp(-age / np.float32(self.ndsi["ageing_days"]))
-        cover = snow_.cover(self.lookup(swe), self.roughness.astype("float32"), self.spec.full_cover)
-        return np.asarray(self.ground.astype("float32") * (1 - cover) + self.lookup(bright) * cover)
+        """Return NDSI (day, pixel): the ratio of reflectances that mix by area, as the renderer mixes them."""
+        cover = snow_.cover(self.lookup(swe), self.roughness, self.spec.full_cover)
+        young = self.lookup(np.exp(-age / np.float32(spectra.SNOW_AGE)))
+        green, swir = (
+            ground.astype("float32") * (1 - cover)
+            + cover * (spectra.OLD_SNOW[band] + young * (spectra.FRESH_SNOW[band] - spectra.OLD_SNOW[band]))
+            for ground, band in zip(self.ground, (GREEN, SWIR), strict=True)
+        )
+        return np.asarray((green - swir) / (green + swir))
 
 
 def assess(
@@ -97,7 +100,6 @@ def assess(
     *,
     leads: int = LEADS,
     members: int = MEMBERS,
-    ndsi: Mapping[str, float] = NDSI,
     weather: Weather | None = None,
 ) -> dict[str, Any]:
     """Return how well the oracle forecasts monthly NDSI of `scenario`, as `score` reports it.
@@ -118,7 +120,7 @@ def assess(
     bands = np.linspace(float(np.min(pixels.elevation)) - 1, float(np.max(pixels.elevation)) + 1, BANDS)
     actual = snow_.make(scenario.snow, scenario.weather, weather, bands, EXPOSURES)
     lookup = Lookup.of(bands, EXPOSURES, pixels.elevation, pixels.exposure)
-    optics = Optics(scenario.snow, lookup, pixels.roughness, pixels.ground(ndsi), ndsi)
+    optics = Optics.of(scenario.snow, lookup, pixels)
     months = whole_months(weather.dates[weather.dates >= pd.Timestamp(scenario.start)])
     truth = optics.monthly(actual, months)
     forecasts = {issue: _draws(optics, weather, actual, months[issue : issue + leads], members) for issue in issues(len(months), leads)}

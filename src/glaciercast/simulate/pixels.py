@@ -17,6 +17,13 @@ ROCK, SNOWY, BARE_ICE, STONY, GRASSY, LAKE = (
 )
 NODES = 16
 """Pixels between the nodes at which scene coordinates are transformed exactly; between them they are linear to below a centimetre."""
+STATIC = ("elevation", "gradient east", "gradient north", "roughness", "crevasses", "lake floor", "exposure", "along", "across", "grass")
+ELEVATION, EAST, NORTH, ROUGHNESS, CREVASSES, LAKE_FLOOR, EXPOSURE, ALONG, ACROSS, GRASS = range(len(STATIC))
+"""Layers of `statics`: m, rise per metre, snow needed (median 1), 0–1, bool, −1 … +1, m along and across the trunk, 0–1."""
+SUNLIT, ORIGIN_EAST, ORIGIN_NORTH, GROUND_WARMTH, MARGIN, DEBRIS = range(6)
+"""Layers of `dynamic`: share of the direct sun, offset of the ice's origin (m), K, ice where positive, share under debris."""
+CLEAN, STONES, BEDROCK, GREEN, DRY, POND = range(2, 8)
+"""Rows of `spectra.SURFACES` below the two of snow."""
 COVER, SNOW, CLOUD, SHADOW, LIT, WARMTH = range(6)
 """Layers of truth beside the bands."""
 
@@ -51,7 +58,7 @@ def draw(
     lake_level: Any, green: Any, seed: Any, octaves: Any, surfaces: Any, cloud: Any, scattered: Any,
     images: Any, truth: Any,
 ) -> None:  # fmt: skip
-    """Fill `images` and `truth`; `statics` are the layers of `World.statics`, `dynamic` sunlit share, origin east, north, warmth."""
+    """Fill `images` (band, y, x) and `truth` (layer, y, x) of one scene."""
     f: Any = np.float32
     bands, rows, columns = images.shape
     high, wide = statics.shape[0] - 1.01, statics.shape[1] - 1.01
@@ -75,57 +82,54 @@ def draw(
             a, b = f(r - p), f(c - q)
             east, north = c * resolution, -r * resolution
 
-            z = _between(statics, p, q, a, b, 0)
-            gx, gy = _between(statics, p, q, a, b, 1), _between(statics, p, q, a, b, 2)
-            margin = _between(dynamic, p, q, a, b, 4)
-            lit = _between(dynamic, p, q, a, b, 0)
+            z = _between(statics, p, q, a, b, ELEVATION)
+            gx, gy = _between(statics, p, q, a, b, EAST), _between(statics, p, q, a, b, NORTH)
+            margin = _between(dynamic, p, q, a, b, MARGIN)
+            lit = _between(dynamic, p, q, a, b, SUNLIT)
             norm = f(1) / math.sqrt(f(1) + gx * gx + gy * gy)
             incidence = max(f(0), (sin_h - cos_h * (gx * to_east + gy * to_north)) * norm)
 
             place = (z - table[0]) / table[1]
-            facing = (_between(statics, p, q, a, b, 8) - table[2]) / table[3]
-            hold = _between(statics, p, q, a, b, 9)
-            swe = _bilinear(swe_table, place, facing) * hold
+            facing = (_between(statics, p, q, a, b, EXPOSURE) - table[2]) / table[3]
+            swe = _bilinear(swe_table, place, facing)
             age = _bilinear(age_table, place, facing)
-            white = math.tanh(f(snow.WHOLE) / full_cover * swe / _between(statics, p, q, a, b, 3))
+            white = math.tanh(f(snow.WHOLE) / full_cover * swe / _between(statics, p, q, a, b, ROUGHNESS))
 
             for k in range(kinds):
                 share[k] = f(0)
             shape = f(1)
             cover = ROCK
-            if _between(statics, p, q, a, b, 7) > f(0.5) and z < lake_level:
-                share[7] = f(1)
+            if _between(statics, p, q, a, b, LAKE_FLOOR) > f(0.5) and z < lake_level:
+                share[POND] = f(1)
                 white = white * f(0.2)  # thin ice that snow lies on for a short while
                 cover, incidence = LAKE, sin_h
             elif margin > f(0):
-                mx, my = east + _between(dynamic, p, q, a, b, 1), north + _between(dynamic, p, q, a, b, 2)
+                mx, my = east + _between(dynamic, p, q, a, b, ORIGIN_EAST), north + _between(dynamic, p, q, a, b, ORIGIN_NORTH)
                 rough = fractal_noise(mx / 240.0, my / 240.0, seed, octaves, 0.75)
                 step = 20.0
                 tilt = fractal_noise((mx + step * to_east) / 240.0, (my + step * to_north) / 240.0, seed, octaves, 0.75) - rough
-                stony = _between(dynamic, p, q, a, b, 5)
+                stony = _between(dynamic, p, q, a, b, DEBRIS)
                 stony = _clip(stony + f(1.3) * gradient_noise(mx / 420.0, my / 420.0, seed + 7) * stony * (f(1) - stony) + f(0.12) * rough)
                 pr, pc = min(max(-my / resolution, f(0)), f(high)), min(max(mx / resolution, f(0)), f(wide))
                 k0, m0 = int(pr), int(pc)
                 ka, kb = pr - f(k0), pc - f(m0)
                 split = gradient_noise(
-                    _between(statics, k0, m0, ka, kb, 10) / 95.0, _between(statics, k0, m0, ka, kb, 11) / 330.0, seed + 13
+                    _between(statics, k0, m0, ka, kb, ALONG) / 95.0, _between(statics, k0, m0, ka, kb, ACROSS) / 330.0, seed + 13
                 )
-                crack = _between(statics, p, q, a, b, 6) * _clip(f(1.8) * split - f(0.2))  # crevasses lie across the flow
-                share[3] = stony
-                share[2] = f(1) - stony
+                crack = _between(statics, p, q, a, b, CREVASSES) * _clip(f(1.8) * split - f(0.2))  # crevasses lie across the flow
+                share[STONES] = stony
+                share[CLEAN] = f(1) - stony
                 shape = (f(1) + f(0.14) * rough - f(0.35) * crack) * (f(1) + (f(0.35) + f(0.5) * stony) * -tilt * per_height)
                 cover = STONY if stony > f(0.5) else BARE_ICE
-                even = math.sqrt(_between(statics, p, q, a, b, 3))  # snow lies more evenly on a glacier than between rocks
-                white = math.tanh(f(snow.WHOLE) / full_cover * swe * f(1.3) / even)
                 shape = max(shape, f(0.15))
             else:
                 grain = fractal_noise(east / 260.0, north / 260.0, seed + 31, octaves, 0.7)
                 bed = gradient_noise(east / 1500.0, north / 1500.0, seed + 41)
-                grass = _clip(_between(statics, p, q, a, b, 12) + f(0.5) * grain)
+                grass = _clip(_between(statics, p, q, a, b, GRASS) + f(0.5) * grain)
                 grass = grass * f(0.9)
-                share[4] = f(1) - grass
-                share[5] = grass * green
-                share[6] = grass * (f(1) - green)
+                share[BEDROCK] = f(1) - grass
+                share[GREEN] = grass * green
+                share[DRY] = grass * (f(1) - green)
                 shape = f(1) + f(0.17) * grain + f(0.18) * bed
                 if grass > f(0.5):
                     cover = GRASSY
@@ -158,5 +162,5 @@ def draw(
             truth[CLOUD, i, j] = veil
             truth[SHADOW, i, j] = dark
             truth[LIT, i, j] = incidence * lit
-            warmth = _between(dynamic, p, q, a, b, 3)
+            warmth = _between(dynamic, p, q, a, b, GROUND_WARMTH)
             truth[WARMTH, i, j] = warmth + veil * (cold - warmth)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glaciercast.simulate import clouds, heat, shade, snow, spectra
+from glaciercast.simulate import clouds, heat, shade, snow, spectra, sun
 from glaciercast.simulate import weather as weathers
 from glaciercast.simulate.pixels import CLOUD, COVER, LIT, NODES, SHADOW, SNOW, WARMTH, draw
 from glaciercast.simulate.scene import Cover, Overpass, Scene
@@ -109,10 +109,12 @@ class _Light:
         """Return the clear-sky surface temperature on the master grid, K; as smooth as the 100 m of a thermal sensor."""
         from scipy import ndimage
 
+        from glaciercast.simulate.world import NO_MODIS
+
         cover = snow.cover(world.snow_lookup(self.swe), world.roughness, world.scenario.snow.full_cover)
         frozen = np.maximum(cover, clean_ice)
-        spec = world.scenario.temperature or type(world).no_temperature
-        hour = (overpass.time.hour + overpass.time.minute / 60 + world.scenario.area.lon / 15) % 24
+        spec = world.scenario.temperature or NO_MODIS
+        hour = float(sun.solar_hour(overpass.time.to_datetime64(), world.scenario.area.lon))
         warmth = heat.surface_temperature(
             air.astype(np.float32),
             world.exposure,

@@ -20,11 +20,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Area(Config):
-    """Where the glacier lies: a square of pixels on the site's own UTM grid."""
+    """Where the glacier lies: a rectangle of pixels on the site's own UTM grid, in the northern hemisphere."""
 
     crs: str = Field(description="projected CRS of the site, such as EPSG:32643")
-    lon: float = Field(ge=-180, le=180, description="centre, degrees")
-    lat: float = Field(ge=-85, le=85, description="centre, degrees")
+    lon: float = Field(ge=-179, le=179, description="centre, degrees")
+    lat: float = Field(ge=0, le=82, description="centre, degrees; seasons are those of the north, and no Landsat path reaches beyond 82°")
     rows: int = Field(gt=15)
     columns: int = Field(gt=15)
     resolution: Positive = Field(default=30.0, description="m")
@@ -36,6 +36,18 @@ class Area(Config):
         known_crs(value)
         return value
 
+    @model_validator(mode="after")
+    def _in_its_zone(self) -> Area:
+        from pyproj import CRS
+
+        crs = CRS(self.crs)
+        place = crs.area_of_use
+        if not crs.is_projected:
+            raise ValueError(f"crs: expected a projected CRS with units of metres, found {self.crs}")
+        if place is not None and not (place.west - 3 <= self.lon <= place.east + 3 and place.south - 1 <= self.lat <= place.north + 1):
+            raise ValueError(f"crs: {self.crs} does not cover {self.lon:g} E, {self.lat:g} N")
+        return self
+
 
 class TerrainSpec(Config):
     """A fluvial mountain landscape into which ice has carved a trunk valley and a tributary."""
@@ -46,6 +58,12 @@ class TerrainSpec(Config):
         default=180.0, ge=0, lt=360, description="direction in which the trunk valley descends, degrees clockwise from north"
     )
     roughness: Positive = Field(default=1.0, description="factor on the fractal detail")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TerrainSpec:
+        if self.peak <= self.valley_floor:
+            raise ValueError("expected valley_floor < peak")
+        return self
 
 
 class GlacierSpec(Config):
@@ -84,7 +102,7 @@ class WeatherSpec(Config):
     seasonal_amplitude: Positive = Field(description="half the difference between the warmest and the coldest day, K")
     warmest_day: float = Field(default=200.0, description="day of the year")
     trend: float = Field(default=0.0, description="K per decade")
-    lapse_rate: float = Field(default=6.5, description="K per km")
+    lapse_rate: Positive = Field(default=6.5, description="K per km")
     annual_precipitation: Positive = Field(description="at the reference elevation, mm w.e.")
     precipitation_gradient: float = Field(default=0.05, description="relative increase per 100 m")
     winter_share: Share = Field(default=0.5, description="share of the precipitation that falls from November to April")
@@ -94,8 +112,8 @@ class WeatherSpec(Config):
     synoptic_memory: Positive = Field(default=3.0, description="e-folding time of the day-to-day anomaly, days")
     wetness_sd: float = Field(default=0.45, ge=0, description="log-scale standard deviation of the slow precipitation anomaly")
     mean_cloud: Share = Field(default=0.5, description="annual mean cloud cover")
-    cloud_season: Share = Field(default=0.2, description="amplitude of its season; cloudiest on `wettest_day`")
-    wettest_day: float = Field(default=215.0, description="day of the year")
+    cloud_season: Share = Field(default=0.2, description="amplitude of its season; cloudiest on `cloudiest_day`")
+    cloudiest_day: float = Field(default=215.0, description="day of the year")
 
 
 class SnowSpec(Config):
@@ -111,7 +129,7 @@ class TemperatureSpec(Config):
     """Land surface temperature and how MODIS samples it."""
 
     diurnal_amplitude: float = Field(default=14.0, ge=0, description="clear-sky amplitude of bare ground at noon in summer, K")
-    night_cooling: float = Field(default=4.0, ge=0, description="clear-sky cooling of the surface below the air at night, K")
+    night_cooling: float = Field(default=9.0, ge=0, description="clear-sky cooling of the surface below the daily mean air at night, K")
     noise: float = Field(default=0.8, ge=0, description="error of one retrieval, K")
     products: tuple[Literal["MOD11A1", "MYD11A1", "MOD11A2", "MYD11A2"], ...] = ("MOD11A2", "MYD11A2")
     daily_from: dt.date | None = Field(default=None, description="first day of the daily products (default: as long as the rest)")
@@ -154,7 +172,15 @@ class Sensor(Config):
     path: int = Field(default=147, ge=1, description="WRS-2 path, or relative orbit of Sentinel-2")
     row: int = Field(default=38, ge=0, description="WRS-2 row; 0 for Sentinel-2")
     tiles: tuple[str, ...] = Field(default=(), description="MGRS tiles of Sentinel-2 that meet the area, west to east")
-    swath_edge: Share = Field(default=0.0, description="share of the area that the edge of the swath cuts off")
+    swath_edge: Share = Field(default=0.0, description="share of the area that the western edge of the swath cuts off")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Sensor:
+        if self.start > self.end:
+            raise ValueError("expected start <= end")
+        if self.platform.startswith("Sentinel") != (1 <= len(self.tiles) <= 2):
+            raise ValueError("tiles: expected one or two for Sentinel-2 and none for Landsat")
+        return self
 
 
 class OpticalSpec(Config):
@@ -203,6 +229,9 @@ class Scenario(Config):
     def _ordered(self) -> Scenario:
         if not self.start < self.end:
             raise ValueError("expected start < end")
+        for name, part in (("temperature", self.temperature), ("velocity", self.velocity), ("lake", self.lake)):
+            if part is not None and part.start is not None and part.start >= self.end:
+                raise ValueError(f"{name}.start: expected a day before end")
         return self
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from glaciercast import grid as grids
 from glaciercast.runs import write_json
-from glaciercast.simulate import oracle
+from glaciercast.simulate import lake, oracle
 from glaciercast.simulate.oracle import Pixels
 from glaciercast.simulate.scene import Overpass, Scene
 from glaciercast.simulate.weather import predictable_share
@@ -30,13 +30,15 @@ world.nc          static fields on the master grid (area and margin): terrain, i
 daily.nc          one value a day: weather and its slow, predictable part; factors of sliding and surge; snow line; lake and its hazard
 snow.nc           the snow table: water equivalent (mm) and age (days) by day, elevation and exposure
 scenes.csv        every optical scene: geolocation error (m), cloud cover, sun, part of the area
-scenes/ITEM.tif   per scene: band 1 cover (0 none, 1 snow, 2 ice, 3 debris, 4 rock, 5 vegetation, 6 water), 2 cloud opacity (%),
-                  3 cloud shadow (%)
+scenes/ITEM.tif   per scene, on its own grid and with its geolocation error: band 1 cover (0 none, 1 snow, 2 ice, 3 debris, 4 rock,
+                  5 vegetation, 6 water), 2 cloud opacity (%), 3 cloud shadow (%)
 pairs.csv         every image pair of the velocity cube: true random and common errors
 temperature.nc    monthly means of the 10:30 surface temperature on all days, on the 1 km grid
 lake_events.csv   drainages of the lake
+lake_scores.json  what the best possible warning (hazard and inflow known) scores
 oracle.json       how much of the monthly NDSI and temperature anomaly can be foreseen at all
 
+The other files lie where things are, without any scene's geolocation error.
 Velocity at any time: creep + sliding_factor(t) * sliding + surge_factor(t) * surge (m/yr, east and north), bilinear between pixel centres.
 """
 
@@ -51,6 +53,8 @@ def write_static(world: World, folder: Path) -> None:
     _to_netcdf(snow_table(world), folder / "snow.nc")
     if world.lake is not None:
         _to_csv(world.lake.events, folder / "lake_events.csv")
+        assert world.scenario.lake is not None  # it made the lake
+        write_json(folder / "lake_scores.json", {"horizons": lake.best_scores(world.scenario.lake, world.lake)})
 
 
 def fields(world: World) -> xr.Dataset:
@@ -59,7 +63,7 @@ def fields(world: World) -> xr.Dataset:
     flat = {
         "elevation": (ground.elevation, "m", "surface elevation"),
         "exposure": (world.exposure, "1", "exposure to the noon sun, -1 to 1"),
-        "roughness": (world.roughness, "1", "patchiness of snow, median 1"),
+        "roughness": (world.roughness, "1", "how much snow a place needs to be covered, median of gentle ground 1"),
         "ice": (ice.ice.astype(np.uint8), "1", "glacier in the quiet state"),
         "thickness": (ice.thickness, "m", "ice thickness"),
         "debris": (ice.debris, "1", "share of the ice under debris, before its texture"),
@@ -174,7 +178,8 @@ def assess(world: World) -> dict[str, Any] | None:
 
 def sample(world: World) -> Pixels:
     """Return the pixels of the area on which the oracle is scored, the same for every world of a size."""
-    pick = np.random.default_rng(0).choice(world.elevation[world.inner].size, SAMPLES, replace=False)
+    size = world.elevation[world.inner].size
+    pick = np.random.default_rng(0).choice(size, min(SAMPLES, size), replace=False)
     layers = (world.elevation, world.exposure, world.roughness, world.debris, world.ice)
     return Pixels(*(layer[world.inner].ravel()[pick] for layer in layers))
 

@@ -224,7 +224,7 @@ def expected_precipitation(spec: WeatherSpec, dates: pd.DatetimeIndex) -> FloatA
 
 def expected_cloud(spec: WeatherSpec, dates: pd.DatetimeIndex) -> FloatArray:
     """Return the expected cloud cover, 0–1 (kept between 0.02 and 0.98)."""
-    season = spec.mean_cloud + spec.cloud_season * _cosine(dates, spec.wettest_day)
+    season = spec.mean_cloud + spec.cloud_season * _cosine(dates, spec.cloudiest_day)
     return np.clip(season, 0.02, 0.98)
 
 

@@ -32,6 +32,10 @@ BEYOND = 0.12
 """Share of the master grid by which the landscape is made larger on each side."""
 SHEDDING = (36.0, 52.0)
 """Slopes (degrees) between which snow slides off."""
+EVEN = 1.3
+"""How much better the same snow covers a glacier than the ground beside it."""
+NO_MODIS = TemperatureSpec()
+"""Of the surface as Landsat's thermal band sees it where the scenario has no MODIS."""
 TREES = 6.0
 """Air temperature at the warmest time, °C, up to which grass grows."""
 
@@ -51,16 +55,13 @@ class World:
     exposure: np.ndarray
     """−1 (steep, away from the noon sun) … +1 (steep, towards it)."""
     roughness: np.ndarray
-    """How unevenly snow lies, median 1."""
+    """How much snow a place needs to be covered, relative to the median of gentle ground: more on ridges and where slopes shed it."""
     glacier: Glacier
     flow: Flow
     weather: Weather
     snow: Snowpack
     basin: Basin | None
     lake: LakeHistory | None
-
-    no_temperature = TemperatureSpec()
-    """Of the surface as thermal bands see it where the scenario has no MODIS."""
 
     @property
     def elevation(self) -> np.ndarray:
@@ -117,7 +118,7 @@ class World:
         return self._lookup(table)
 
     def snow_cover(self, date: pd.Timestamp) -> np.ndarray:
-        """Return the share of each pixel that snow covers on a day (slopes that shed their snow aside)."""
+        """Return the share of each pixel that snow covers on a day."""
         return snow.cover(self.snow_lookup(self.snow.at(date)[0]), self.roughness, self.scenario.snow.full_cover)
 
     def lake_level(self, date: pd.Timestamp) -> float | None:
@@ -157,20 +158,15 @@ class World:
 
     @functools.cached_property
     def statics(self) -> np.ndarray:
-        """What the renderer reads at every pixel, float32 (y, x, 13).
-
-        0 elevation, 1 gradient east, 2 gradient north, 3 roughness, 4 ice margin, 5 debris, 6 crevasses, 7 lake floor, 8 exposure,
-        9 share of the snow that the slope holds, 10 along and 11 across the trunk (m), 12 disposition to grass.
-        """
+        """What the renderer reads at every pixel, float32 (y, x, 10), in the order of `pixels.STATIC`."""
         spec, ground = self.scenario.weather, self.terrain
-        slope = np.rad2deg(ground.slope)
-        hold = np.clip((SHEDDING[1] - slope) / (SHEDDING[1] - SHEDDING[0]), 0.03, 1)
         limit = spec.reference_elevation + 1000 * (spec.mean_temperature + spec.seasonal_amplitude - TREES) / spec.lapse_rate
-        grass = np.clip((limit - ground.elevation) / 700, 0, 1) * np.clip((46 - slope) / 14, 0, 1) * (self.glacier.margin < -0.3)
-        floor = np.zeros_like(slope) if self.basin is None else self.basin.floor
+        gentle = np.clip((46 - np.rad2deg(ground.slope)) / 14, 0, 1)
+        grass = np.clip((limit - ground.elevation) / 700, 0, 1) * gentle * (self.glacier.margin < -0.3)
+        floor = np.zeros_like(grass) if self.basin is None else self.basin.floor
         layers = (
-            ground.elevation, ground.gradient_east, ground.gradient_north, self.roughness, self.glacier.margin, self.glacier.debris,
-            self.glacier.crevasses, floor, self.exposure, hold, self.plan.trunk.along, self.plan.trunk.across, grass,
+            ground.elevation, ground.gradient_east, ground.gradient_north, self.roughness, self.glacier.crevasses, floor, self.exposure,
+            self.plan.trunk.along, self.plan.trunk.across, grass,
         )  # fmt: skip
         return np.ascontiguousarray(np.stack(layers, axis=-1), np.float32)
 
@@ -216,7 +212,9 @@ def make(scenario: Scenario, seed: int) -> World:
             scenario.lake, basin.hypsometry, basins.runoff(basin, ground.elevation, pack, sky, resolution), sky.dates, seed
         )
     flow = Flow(ice.creep, ice.sliding, ice.surge, scenario.area.resolution, scenario.glacier, scenario.surge)
-    return World(scenario, seed, grid, site, plan, ground, exposure, _roughness(ground, seed), ice, flow, sky, pack, basin, history)
+    return World(
+        scenario, seed, grid, site, plan, ground, exposure, _roughness(ground, ice.ice, seed), ice, flow, sky, pack, basin, history
+    )
 
 
 def _grids(scenario: Scenario) -> tuple[GeoBox, GeoBox]:
@@ -253,12 +251,18 @@ def _climate(scenario: Scenario, elevation: np.ndarray, seed: int) -> tuple[Weat
     return sky, snow.make(scenario.snow, scenario.weather, sky, bands, np.linspace(-0.9, 0.9, EXPOSURES))
 
 
-def _roughness(ground: Terrain, seed: int) -> np.ndarray:
-    """Return the patchiness of snow: wind empties ridges and fills gullies, and the rest is noise (log-normal)."""
+def _roughness(ground: Terrain, ice: np.ndarray, seed: int) -> np.ndarray:
+    """Return how much snow each place needs to be covered.
+
+    Wind empties ridges and fills gullies, and the rest is noise (log-normal). Steep slopes shed what falls on them; on the glacier
+    snow lies more evenly and covers more.
+    """
     from scipy import ndimage
 
     rng = generator(seed, "roughness")
     hollow = ndimage.gaussian_filter(ground.elevation, 4) - ground.elevation
     hollow = hollow / max(float(hollow.std()), 1e-6)
     field = 0.45 * noise.spectral(ground.elevation.shape, 1.4, rng, largest=25) - 0.3 * np.clip(hollow, -2.5, 2.5)
-    return np.asarray(np.exp(field - np.median(field)), np.float32)
+    patchy = np.exp(field - np.median(field))
+    held = np.clip((SHEDDING[1] - np.rad2deg(ground.slope)) / (SHEDDING[1] - SHEDDING[0]), 0.03, 1)
+    return np.asarray(np.where(ice, np.sqrt(patchy) / EVEN, patchy) / held, np.float32)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from glaciercast.simulate.world import World
 
 SOURCE_DATE = "2000-08-15T00:00:00"
-SIMPLIFY = 0.5
+SIMPLIFY = 0.8
 """Pixels by which a simplified outline may leave the pixels' edges."""
 SMALLEST = 0.01e6
 """m²; the inventory holds no smaller glaciers."""
@@ -74,7 +74,7 @@ def write(world: World, archive: Path, scenario: Scenario, seed: int) -> Path:
 
 
 def polygons(world: World) -> list[BaseGeometry]:
-    """Return the outlines of the ice in the master grid's CRS, largest first, slightly simplified."""
+    """Return the outlines of the ice in the master grid's CRS, largest first; simplified, so that they no longer follow the pixels."""
     from rasterio.features import shapes
     from shapely.geometry import shape
 
