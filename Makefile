@@ -70,5 +70,6 @@ lock: ## resolve pyproject.toml again into requirements/lock.txt and demo.txt
 	  pyproject.toml requirements/torch-needs.in --output-file requirements/lock.txt >/dev/null; \
 	$$compile $(UPGRADE) --no-deps requirements/demo.in --output-file requirements/demo.txt >/dev/null
 
-clean: ## remove what was built; keeps .venv and runs
+clean: ## remove what was built, compiled kernels too; keeps .venv and runs
 	rm -rf build dist docs/_build docs/api/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src benchmarks -name "*.nb[ic]" -delete

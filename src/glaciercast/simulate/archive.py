@@ -17,6 +17,7 @@ from glaciercast.simulate import world as worlds
 from glaciercast.simulate.products import dem, itslive, landsat, modis, outline, sentinel2, stac
 from glaciercast.simulate.scenario import Scenario
 from glaciercast.simulate.scene import Overpass
+from glaciercast.simulate.seeds import FINAL_SEEDS
 from glaciercast.simulate.world import World
 
 Job = int | str
@@ -66,6 +67,8 @@ def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | 
     with runs.run_folder(out, "simulate", Task(scenario=scenario, seed=seed)) as folder:
         archive, known = folder / "archive", folder / "truth"
         progress.note(f"{scenario.title}, seed {seed}: terrain, ice and weather")
+        if seed >= FINAL_SEEDS:
+            progress.note(f"seeds from {FINAL_SEEDS} on are kept for final tables: tune nothing on this one")
         world = worlds.make(scenario, seed)
         _check_items(world)
         truth.write_static(world, known)

@@ -1,5 +1,8 @@
 """The renderer's inner loop: the reflectance of every pixel from surface, snow, light, shadow and cloud at its own place."""
 
+# Numba keeps compiled kernels beside the source and looks at this file only: after a change in noise, snow, spectra or clouds run
+# `make clean`.
+
 from __future__ import annotations
 
 import math
