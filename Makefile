@@ -56,7 +56,7 @@ results: $(STAMP) ## run the demo and take the tables and figures of both parts 
 	mkdir -p docs/results docs/images
 	cp runs/docs/simulated/results/benchmark.md docs/results/simulated.md
 	cp runs/docs/real/results/benchmark.md docs/results/demo.md
-	for name in scenes forecast skill; do cp runs/docs/simulated/figures/$$name.png docs/images/simulated-$$name.png; done
+	for name in scenes skill; do cp runs/docs/simulated/figures/$$name.png docs/images/simulated-$$name.png; done
 	for name in forecast skill coverage season; do cp runs/docs/real/figures/$$name.png docs/images/; done
 
 wheel: $(STAMP) ## build the wheel in dist
