@@ -22,7 +22,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from glaciercast import runs
-from glaciercast.errors import InputError, RunFolderError
+from glaciercast.errors import GlaciercastError, InputError, RunFolderError
 from glaciercast.simulate import archive, scenario
 from glaciercast.simulate import world as worlds
 from glaciercast.simulate.scene import Cover
@@ -175,6 +175,18 @@ def test_the_worlds_of_two_seeds_differ():
     one, two = (worlds.make(scenario.load("tiny"), seed) for seed in (1, 2))
     assert not np.array_equal(one.elevation, two.elevation)
     assert not np.array_equal(one.weather.temperature, two.weather.temperature)
+
+
+def _die(job: object) -> None:
+    os._exit(1)
+
+
+def test_a_killed_worker_is_one_clear_line(tmp_path, monkeypatch):
+    """A worker that dies while it works, as under the system's memory killer, breaks a real pool; nothing finished is lost."""
+    monkeypatch.setattr(archive._Worker, "do", _die)
+    with pytest.raises(GlaciercastError, match=r"was killed.*the same command goes on"):
+        archive.simulate(scenario.load("tiny"), tmp_path / "out", SEED, workers=2)
+    assert not runs.is_complete(tmp_path / "out")
 
 
 @pytest.mark.slow

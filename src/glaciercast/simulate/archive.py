@@ -6,12 +6,13 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from glaciercast import config, progress, runs
 from glaciercast.config import Config
-from glaciercast.errors import InputError
+from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.simulate import render, truth, visits
 from glaciercast.simulate import world as worlds
 from glaciercast.simulate.products import dem, itslive, landsat, modis, outline, sentinel2, stac
@@ -59,6 +60,8 @@ def simulate(scenario: Scenario, out: str | Path, seed: int = 0, workers: int | 
         If the seed is negative or `workers` is below 1.
     RunFolderError
         If `out` holds something else.
+    GlaciercastError
+        If a worker process is killed.
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: expected 1 or more")
@@ -117,6 +120,10 @@ def _in_processes(world: World, jobs: list[Job], archive: Path, known: Path, pro
         try:
             for finished in as_completed(waiting):
                 yield finished.result()
+        except BrokenProcessPool as error:
+            raise GlaciercastError(
+                "a process of the simulation was killed, perhaps for want of memory; the same command goes on (--workers 1 needs least)"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
