@@ -30,6 +30,10 @@ class RunFolderError(InputError):
     """A run folder exists already, belongs to something else or is in use."""
 
 
+class SourceError(GlaciercastError):
+    """A server or a remote file did not give what was asked of it, after every try; a rerun takes up where this run stopped."""
+
+
 class LeakError(GlaciercastError):
     """Something that feeds a forecast was not available at its issue time."""
 

@@ -76,6 +76,9 @@ OPTICAL = Group(
         "swir16": _reflectance("shortwave infrared, 1.6 µm", required=True),
         "thermal": Variable(GRID, "f", "K", "surface temperature", "surface_temperature"),
         "clear": Variable(GRID, "b", None, "pixel seen without cloud, shadow or fill", required=True),
+        "melting": Variable(GRID, "b", None, "ice at the melting point within the error: its temperature says no more"),
+        "sun_elevation": Variable(("time",), "f", "degree", "elevation of the sun"),
+        "sun_azimuth": Variable(("time",), "f", "degree", "azimuth of the sun, clockwise from north"),
         "scene_id": Variable(("time",), "TUO", None, "identifier of the scene", required=True),
         "sensor": Variable(("time",), "TUO", None, "satellite and instrument", required=True),
         "shift_x": Variable(("time",), "f", "m", "shift applied eastward by co-registration (NaN: not estimated)", required=True),
@@ -95,14 +98,32 @@ VELOCITY = Group(
         "acquired_first": Variable(("pair",), "M", None, "acquisition of the earlier image", required=True),
         "acquired_second": Variable(("pair",), "M", None, "acquisition of the later image", required=True),
         "available_at": Variable(("pair",), "M", None, _AVAILABLE.long_name, required=True),
+        "satellite_first": Variable(("pair",), "TUO", None, "satellite of the earlier image"),
+        "satellite_second": Variable(("pair",), "TUO", None, "satellite of the later image"),
+        "stable_shift_x": Variable(("pair",), "f", "m year-1", "shift of stable ground that the producers removed, eastward"),
+        "stable_shift_y": Variable(("pair",), "f", "m year-1", "shift of stable ground that the producers removed, northward"),
     },
 )
-TEMPERATURE = Group(
-    "/temperature",
+
+
+def _temperature(half: str) -> dict[str, Variable]:
+    return {
+        f"lst_{half}": Variable(GRID, "f", "K", f"land surface temperature by {half}", "surface_temperature"),
+        f"qc_{half}": Variable(GRID, "u", None, f"quality control bits of the temperature by {half}, as the product has them"),
+        f"view_time_{half}": Variable(GRID, "f", "hour", f"local solar time of the view by {half}"),
+        f"melting_{half}": Variable(GRID, "b", None, f"ice at the melting point within the error by {half}: its temperature says no more"),
+    }
+
+
+TEMPERATURE = Group("/temperature/*", {**_temperature("day"), **_temperature("night"), "available_at": _AVAILABLE})
+TERRAIN = Group(
+    "/terrain",
     {
-        "lst_day": Variable(GRID, "f", "K", "land surface temperature by day", "surface_temperature"),
-        "lst_night": Variable(GRID, "f", "K", "land surface temperature by night", "surface_temperature"),
-        "available_at": _AVAILABLE,
+        "elevation": Variable(("y", "x"), "f", "m", "surface elevation", "surface_altitude", required=True),
+        "slope": Variable(("y", "x"), "f", "degree", "surface slope", required=True),
+        "aspect": Variable(("y", "x"), "f", "degree", "direction in which the surface descends, clockwise from north", required=True),
+        "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
+        "ice_buffered": Variable(("y", "x"), "b", None, "inside the glacier outline and its buffer"),
     },
 )
 _ALIGNED = {
@@ -128,7 +149,7 @@ ALIGNED = Group(
         "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
     },
 )
-GROUPS = (OPTICAL, VELOCITY, TEMPERATURE, ALIGNED)
+GROUPS = (OPTICAL, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
 ALIGNED_VARIABLES = tuple(_ALIGNED)
 
 
@@ -219,5 +240,5 @@ def _remedy(version: object) -> str:
 
 
 def _words(variable: Variable) -> str:
-    kinds = {"f": "floating point", "b": "boolean", "M": "datetime64", "TUO": "string"}
+    kinds = {"f": "floating point", "b": "boolean", "u": "unsigned integer", "M": "datetime64", "TUO": "string"}
     return f"{kinds[variable.kind]} {variable.dims}" + (f" in {variable.units}" if variable.units else "")

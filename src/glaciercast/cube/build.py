@@ -16,6 +16,7 @@ from glaciercast.errors import InputError
 from glaciercast.progress import note, track
 from glaciercast.sources import rasters
 from glaciercast.sources.recipe import Mask, Recipe
+from glaciercast.sources.scene import Scene
 
 
 def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
     }
 
 
-def clear_pixels(scene: rasters.Scene, rule: Mask) -> np.ndarray:
+def clear_pixels(scene: Scene, rule: Mask) -> np.ndarray:
     """Return where the rule calls the scene clear and green and swir16 have data, bool (y, x)."""
     if rule.clear is not None:
         clear = masks.clear_by_class(scene.mask, rule.clear)

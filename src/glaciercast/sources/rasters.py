@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glaciercast import grid
 from glaciercast.errors import InputError
 from glaciercast.sources.recipe import Band, Recipe
+from glaciercast.sources.scene import RawBand, Scene
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,43 +26,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SceneRef:
+class FileRef:
     """One date: an identifier, the time of acquisition, and where its bands are."""
 
     scene_id: str
     time: np.datetime64
     files: dict[str | int, Path]
     index: int = 0
-
-
-class Band2D(NamedTuple):
-    """One band of one date as its file has it: raw values (y, x), their grid, and the packing that the file itself declares."""
-
-    values: np.ndarray
-    geobox: GeoBox
-    scale: float | None
-    offset: float | None
-    nodata: float | None
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One date on the target grid.
-
-    Attributes
-    ----------
-    bands
-        Name → physical values, float32 (y, x): reflectance (1) or temperature (K); NaN where the product has no data.
-    mask
-        Raw mask band, integer (y, x).
-    mask_valid
-        Where the mask band has data, bool (y, x).
-    """
-
-    ref: SceneRef
-    bands: dict[str, np.ndarray]
-    mask: np.ndarray
-    mask_valid: np.ndarray
 
 
 class RasterSource:
@@ -91,7 +62,7 @@ class RasterSource:
             raise InputError(f"{next(iter(ref.files.values()))}: expected a projected CRS, found degrees; give 'grid' in the recipe")
         return native
 
-    def read(self, ref: SceneRef) -> Scene:
+    def read(self, ref: FileRef) -> Scene:
         """Read one date; bands by bilinear, masks by nearest neighbour where a grid has to be changed."""
         bands = {str(name): self._physical(ref, band) for name, band in self.recipe.bands.items()}
         rule = self.recipe.mask
@@ -101,7 +72,7 @@ class RasterSource:
         valid = mask != (rule.nodata if rule.nodata is not None else -1)
         return Scene(ref, bands, mask, valid & (mask >= 0))
 
-    def _physical(self, ref: SceneRef, band: Band) -> np.ndarray:
+    def _physical(self, ref: FileRef, band: Band) -> np.ndarray:
         found = self._read_band(ref, band.name)
         values = found.values.astype("float32")
         scale, offset, nodata = (
@@ -113,7 +84,7 @@ class RasterSource:
         values = values * np.float32(1 if scale is None else scale) + np.float32(offset or 0)
         return self._on_grid(values, found.geobox, "bilinear", ref, band.name, fill=np.nan)
 
-    def _on_grid(self, values: np.ndarray, native: GeoBox, how: str, ref: SceneRef, band: str | int, fill: float) -> np.ndarray:
+    def _on_grid(self, values: np.ndarray, native: GeoBox, how: str, ref: FileRef, band: str | int, fill: float) -> np.ndarray:
         if grid.same(native, self.geobox):
             return values
         where = ref.files.get(band, next(iter(ref.files.values())))
@@ -128,7 +99,7 @@ class RasterSource:
         result: np.ndarray = rio_reproject(values, out, native, self.geobox, resampling=how, src_nodata=fill, dst_nodata=fill)
         return result
 
-    def _read_band(self, ref: SceneRef, band: str | int) -> Band2D:
+    def _read_band(self, ref: FileRef, band: str | int) -> RawBand:
         if self.recipe.format == "array":
             path = next(iter(ref.files.values()))
             if path not in self._opened:
@@ -143,7 +114,7 @@ def fingerprint(source: RasterSource) -> list[list[Any]]:
     return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
-def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> Band2D:
+def _read_raster(ref: FileRef, band: str | int, recipe: Recipe) -> RawBand:
     import rasterio
     from odc.geo.geobox import GeoBox
 
@@ -159,10 +130,10 @@ def _read_raster(ref: SceneRef, band: str | int, recipe: Recipe) -> Band2D:
             raise InputError(f"{path}: is rotated; expected a north-up raster")
         scale, offset, nodata = file.scales[number - 1], file.offsets[number - 1], file.nodatavals[number - 1]
         geobox = grid.with_code(GeoBox(file.shape, file.transform, crs))
-        return Band2D(file.read(number), geobox, scale if scale != 1 else None, offset or None, nodata)
+        return RawBand(file.read(number), geobox, scale if scale != 1 else None, offset or None, nodata)
 
 
-def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> Band2D:
+def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, recipe: Recipe) -> RawBand:
     if band not in dataset:
         raise InputError(f"{path}: expected a variable '{band}', found: {', '.join(map(str, dataset.data_vars))}")
     with _naming(path, OSError, ValueError, RuntimeError):
@@ -173,7 +144,7 @@ def _read_array(dataset: xr.Dataset, path: Path, index: int, band: str | int, re
     if variable[y_dim][0] < variable[y_dim][-1]:
         variable = variable.isel({y_dim: slice(None, None, -1)})
     packing = (variable.attrs.get(key) for key in ("scale_factor", "add_offset", "_FillValue"))
-    return Band2D(variable.values, grid.with_code(grid.of(variable, str(path))), *packing)
+    return RawBand(variable.values, grid.with_code(grid.of(variable, str(path))), *packing)
 
 
 @contextmanager
@@ -194,7 +165,7 @@ def _open_array(path: Path) -> xr.Dataset:
         return xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_coords="all")
 
 
-def _array_scenes(recipe: Recipe) -> list[SceneRef]:
+def _array_scenes(recipe: Recipe) -> list[FileRef]:
     scenes = []
     for path in _matches(recipe):
         with _open_array(path) as dataset:
@@ -204,11 +175,11 @@ def _array_scenes(recipe: Recipe) -> list[SceneRef]:
         if times.dtype.kind != "M":
             raise InputError(f"{path}: expected dates in '{recipe.time}', found {times.dtype}")
         for index, time in enumerate(times.astype("datetime64[ns]")):
-            scenes.append(SceneRef(f"{path.stem}@{np.datetime_as_string(time, 's')}", time, {"": path}, index))
+            scenes.append(FileRef(f"{path.stem}@{np.datetime_as_string(time, 's')}", time, {"": path}, index))
     return scenes
 
 
-def _raster_scenes(recipe: Recipe) -> list[SceneRef]:
+def _raster_scenes(recipe: Recipe) -> list[FileRef]:
     bands: list[str | int] = [band.name for band in recipe.bands.values()] + [recipe.mask.band]
     per_band = "{band}" in recipe.files
     if per_band != all(isinstance(band, str) for band in bands):
@@ -236,7 +207,7 @@ def _raster_scenes(recipe: Recipe) -> list[SceneRef]:
         missing = [str(band) for band in bands if band not in files]
         if missing:
             raise InputError(f"{recipe.files}: scene {scene_id} lacks the file of band {', '.join(missing)}")
-    return [SceneRef(scene_id, times[scene_id], files) for scene_id, files in found.items()]
+    return [FileRef(scene_id, times[scene_id], files) for scene_id, files in found.items()]
 
 
 def _scene_id(match: re.Match[str], pattern: str, per_band: bool) -> str:
