@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 hypothesis.settings.register_profile("glaciercast", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("glaciercast")
 
-pytest_plugins = ["tests.made"]
+pytest_plugins = ["tests.made", "tests.served"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
