@@ -17,6 +17,7 @@ import numpy as np
 
 from glaciercast import grid
 from glaciercast.errors import InputError
+from glaciercast.sources import warp
 from glaciercast.sources.recipe import Band, Recipe
 from glaciercast.sources.scene import RawBand, Scene
 
@@ -63,12 +64,12 @@ class RasterSource:
         return native
 
     def read(self, ref: FileRef) -> Scene:
-        """Read one date; bands by bilinear, masks by nearest neighbour where a grid has to be changed."""
+        """Read one date; where a grid has to be changed, as `warp.onto` does."""
         bands = {str(name): self._physical(ref, band) for name, band in self.recipe.bands.items()}
         rule = self.recipe.mask
         found = self._read_band(ref, rule.band)
         raw = np.nan_to_num(found.values, nan=-1) if found.values.dtype.kind == "f" else found.values
-        mask = self._on_grid(raw.astype("int32"), found.geobox, "nearest", ref, rule.band, fill=-1)
+        mask = self._on_grid(raw.astype("int32"), found.geobox, "class", ref, rule.band, fill=-1)
         valid = mask != (rule.nodata if rule.nodata is not None else -1)
         return Scene(ref, bands, mask, valid & (mask >= 0))
 
@@ -82,9 +83,9 @@ class RasterSource:
         if nodata is not None:
             values[found.values == nodata] = np.nan
         values = values * np.float32(1 if scale is None else scale) + np.float32(offset or 0)
-        return self._on_grid(values, found.geobox, "bilinear", ref, band.name, fill=np.nan)
+        return self._on_grid(values, found.geobox, "continuous", ref, band.name, fill=np.nan)
 
-    def _on_grid(self, values: np.ndarray, native: GeoBox, how: str, ref: FileRef, band: str | int, fill: float) -> np.ndarray:
+    def _on_grid(self, values: np.ndarray, native: GeoBox, how: warp.How, ref: FileRef, band: str | int, fill: float) -> np.ndarray:
         if grid.same(native, self.geobox):
             return values
         where = ref.files.get(band, next(iter(ref.files.values())))
@@ -93,11 +94,7 @@ class RasterSource:
                 f"{where}: band {band} has {grid.describe(native)}, expected {grid.describe(self.geobox)} as in the first scene; "
                 "give 'grid' in the recipe to bring all to one grid"
             )
-        from odc.geo.warp import rio_reproject
-
-        out = np.full(self.geobox.shape, fill, dtype=values.dtype)
-        result: np.ndarray = rio_reproject(values, out, native, self.geobox, resampling=how, src_nodata=fill, dst_nodata=fill)
-        return result
+        return warp.onto(values, native, self.geobox, how, fill)
 
     def _read_band(self, ref: FileRef, band: str | int) -> RawBand:
         if self.recipe.format == "array":
