@@ -1,5 +1,7 @@
 """Grids are exact: edges on multiples of the resolution, the box covered whole."""
 
+import json
+
 import pytest
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import box
@@ -20,15 +22,31 @@ def test_the_study_boxes_have_the_sizes_that_were_measured(name, width, height):
     assert rows >= height and cols >= width  # the box is turned against the grid, so its envelope is larger
 
 
-@pytest.mark.parametrize("name", sites.names())
-def test_edges_are_multiples_of_the_resolution_and_the_box_is_covered(name):
+@pytest.mark.parametrize("anchor", ["edge", "centre"])
+@pytest.mark.parametrize("name", sites.built_in())
+def test_edges_or_centres_are_multiples_of_the_resolution_and_the_box_is_covered(name, anchor):
     site = sites.find(name)
-    geobox = grid.make(site.grid)
+    geobox = grid.make(site.grid.model_copy(update={"anchor": anchor}))
     left, bottom, right, top = geobox.boundingbox.bbox
-    assert all(edge % 30 == pytest.approx(0, abs=1e-6) for edge in (left, bottom, right, top))
+    assert all(edge % 30 == pytest.approx(0 if anchor == "edge" else 15, abs=1e-6) for edge in (left, bottom, right, top))
     assert geobox.resolution.y == -30 and geobox.resolution.x == 30
     corners = box(*site.box, crs="EPSG:4326").to_crs(site.crs).boundingbox
     assert left <= corners.left and right >= corners.right and bottom <= corners.bottom and top >= corners.top
+
+
+def test_sites_of_30_m_lie_on_the_lattice_of_landsat(real_data):
+    origins = []
+    for path in real_data("stac_items/planetary_computer_style").glob("L*T1.json"):
+        _, _, x, _, _, y, *_ = json.loads(path.read_text())["properties"]["proj:transform"]
+        origins.append((x % 30, y % 30))
+    assert len(origins) == 3 and set(origins) == {(15.0, 15.0)}
+    for name in sites.built_in():
+        left, _, _, top = grid.make(sites.find(name).grid).boundingbox.bbox
+        assert (left % 30, top % 30) == (15.0, 15.0)
+
+
+def test_the_default_anchor_of_a_grid_is_the_edge():
+    assert grid.GridSpec(crs="EPSG:32643", resolution=30, box=(74.5, 36.3, 74.7, 36.5)).anchor == "edge"
 
 
 def test_degrees_are_no_lengths():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 Box = tuple[float, float, float, float]
+Anchor = Literal["edge", "centre"]
 
 
 class GridSpec(Config):
-    """A grid as a user writes it: pixel edges are multiples of `resolution`, the box is covered whole."""
+    """A grid as a user writes it: pixel edges (or centres) are multiples of `resolution`, the box is covered whole."""
 
     crs: str = Field(description="projected CRS, such as EPSG:32643")
     resolution: float = Field(gt=0, description="pixel size in units of the CRS (m)")
     box: Box = Field(description="lon min, lat min, lon max, lat max in degrees (WGS 84)")
+    anchor: Anchor = Field(default="edge", description="what of a pixel lies on multiples of `resolution`")
 
     @model_validator(mode="after")
     def _ordered(self) -> GridSpec:
@@ -68,7 +70,7 @@ def make(spec: GridSpec) -> GeoBox:
     if not crs.projected:
         raise InputError(f"crs '{spec.crs}': expected a projected CRS with units of metres, found degrees")
     footprint = geometry_box(*spec.box, crs="EPSG:4326").to_crs(crs, resolution=0.01)
-    return GeoBox.from_bbox(footprint.boundingbox, crs=crs, resolution=spec.resolution)
+    return GeoBox.from_bbox(footprint.boundingbox, crs=crs, resolution=spec.resolution, anchor=spec.anchor)
 
 
 def same(a: GeoBox, b: GeoBox, tolerance: float = 1e-3) -> bool:

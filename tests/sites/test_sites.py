@@ -7,11 +7,11 @@ from glaciercast.errors import InputError
 
 
 def test_the_sites_of_both_studies_are_there():
-    assert sites.names() == ["aletsch", "helheim", "jakobshavn", "parvati", "shisper"]
+    assert sites.built_in() == ["aletsch", "helheim", "jakobshavn", "parvati", "shisper"]
 
 
 def test_zones_and_boxes_are_those_of_the_studies():
-    zones = {name: sites.find(name).crs for name in sites.names()}
+    zones = {name: sites.find(name).crs for name in sites.built_in()}
     assert zones == {
         "aletsch": "EPSG:32632",
         "helheim": "EPSG:32624",
@@ -27,6 +27,7 @@ def test_shisper_holds_its_outline_and_its_lake():
     lon, lat, height = shisper.lake
     assert (lon, lat, height) == (74.572267, 36.35594, 2605)
     assert shisper.box[0] < lon < shisper.box[2] and shisper.box[1] < lat < shisper.box[3]
+    assert shisper.buffer == 1500  # the surge went beyond the inventory's outline
     assert shisper.box[0] < shisper.outline_box[0] and shisper.outline_box[2] < shisper.box[2]
 
 
