@@ -122,3 +122,88 @@ def test_a_cube_that_was_moved_without_its_manifest_is_refused(tmp_path):
 def test_no_cube_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"expected a cube .* found none"):
         store.open_cube(tmp_path)
+
+
+def test_a_group_that_was_laid_out_and_nothing_more_is_laid_out_again(tmp_path):
+    path = tmp_path / "cube.zarr"
+    begin(path)
+    writer = begin(path)
+    for step in range(3):
+        writer.write(step, scene(step))
+    writer.end()
+    np.testing.assert_array_equal(store.open_cube(path)["optical/made/green"].values[1], scene(1)["green"])
+    assert store.verify(path) == 9
+
+
+PAIRS = 5
+PLACE = GEOBOX[:3, :4]
+TILES = [(slice(0, 2), slice(0, 3)), (slice(0, 2), slice(3, 4)), (slice(2, 3), slice(0, 3)), (slice(2, 3), slice(3, 4))]
+
+
+def pair_coordinates() -> xr.Dataset:
+    times = np.datetime64("2020-01-01", "ns") + np.arange(PAIRS) * np.timedelta64(1, "D")
+    after = {"acquired_first": 0, "acquired_second": 8, "available_at": 38}
+    return xr.Dataset(
+        {name: ("pair", times + np.timedelta64(days, "D")) for name, days in after.items()},
+        coords=grid.coordinates(PLACE),
+    )
+
+
+def begin_pairs(path) -> store.RegionWriter:
+    store.create(path, schema.root_attributes("made"))
+    writer = store.RegionWriter(path, "/velocity/made", "f")
+    writer.begin(pair_coordinates(), dict.fromkeys(("vx", "vy", "v_error"), "float32"), chunks=(4, 2, 3))
+    return writer
+
+
+def velocities(rows: slice, columns: slice) -> dict[str, np.ndarray]:
+    whole = np.arange(PAIRS * 12, dtype="float32").reshape(PAIRS, 3, 4)
+    whole[0, 0, 0] = np.nan
+    return {name: whole[:, rows, columns] + number for number, name in enumerate(("vx", "vy", "v_error"))}
+
+
+def write_tile(writer: store.RegionWriter, step: int) -> None:
+    writer.write(step, velocities(*TILES[step]), at=(slice(0, PAIRS), *TILES[step]), counts={"seen": step})
+
+
+def test_regions_may_be_tiles_with_all_pairs_of_a_pixel(tmp_path):
+    import zarr
+
+    path = tmp_path / "cube.zarr"
+    writer = begin_pairs(path)
+    for step in range(4):
+        write_tile(writer, step)
+    writer.end()
+    dataset = store.open_cube(path)["velocity/made"].to_dataset()
+    assert dataset["vx"].dims == ("pair", "y", "x") and grid.of(dataset, "cube") == PLACE
+    assert zarr.open_group(path, path="velocity/made", mode="r")["vx"].chunks == (4, 2, 3)
+    np.testing.assert_array_equal(dataset["vy"], velocities(slice(None), slice(None))["vy"])
+    assert list(dataset["available_at"].values - dataset["acquired_second"].values) == [np.timedelta64(30, "D")] * PAIRS
+    assert store.verify(path) == 12
+    entries = [entry for entry in store.read_manifest(path) if entry["kind"] == "region"]
+    assert entries[1]["at"] == [[0, 5], [0, 2], [3, 4]] and entries[1]["counts"] == {"seen": 1}
+    store.check_date(path, "/velocity/made", 3, velocities(*TILES[3]))
+    with pytest.raises(GlaciercastError, match=r"/velocity/made/vx: step 3 differs"):
+        store.check_date(path, "/velocity/made", 3, {"vx": velocities(*TILES[3])["vy"]})
+
+
+def test_tiles_resume_and_a_changed_one_is_found(tmp_path):
+    import zarr
+
+    path = tmp_path / "cube.zarr"
+    for step in (0, 1):
+        write_tile(begin_pairs(path), step)
+    writer = begin_pairs(path)
+    assert set(writer.done) == {0, 1}
+    for step in (2, 3):
+        write_tile(writer, step)
+    assert store.verify(path) == 12
+    zarr.open_group(path, path="velocity/made", mode="r+")["vy"][2, 2, 1] = 0
+    with pytest.raises(GlaciercastError, match=r"/velocity/made/vy: step 2 differs"):
+        store.verify(path)
+
+
+def test_a_region_of_another_shape_is_refused(tmp_path):
+    writer = begin_pairs(tmp_path / "cube.zarr")
+    with pytest.raises(GlaciercastError, match=r"/velocity/made/vx: expected a region of shape \(5, 2, 1\), found \(5, 2, 3\)"):
+        writer.write(1, velocities(*TILES[0]), at=(slice(0, PAIRS), *TILES[1]))

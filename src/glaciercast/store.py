@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MAX_CHUNK = 512
+Region = tuple[slice, ...]
+"""The part of an array that one step of a `RegionWriter` fills: a slice with start and stop along every dimension."""
 
 
 def chunks_for(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -40,36 +42,46 @@ def create(path: Path, attributes: Mapping[str, Any]) -> None:
         xr.Dataset(attrs=dict(attributes)).to_zarr(path, zarr_format=3, consolidated=False, mode="w-")
 
 
-def create_group(path: Path, group: str, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str]) -> None:
-    """Write the coordinates and 1-D variables of a group, and lay out its (time, y, x) arrays without data.
+def create_group(
+    path: Path,
+    group: str,
+    coords: xr.Dataset,
+    variables: Mapping[str, np.dtype[Any] | type | str],
+    chunks: tuple[int, ...] | None = None,
+) -> None:
+    """Write the coordinates and 1-D variables of a group, and lay out its (time, y, x) or (pair, y, x) arrays without data.
 
     Parameters
     ----------
     path, group
         The cube and the path of the group in it, such as ``/aligned``.
     coords
-        Everything that is known beforehand, with dims time, y, x.
+        Everything that is known beforehand, with dims time (or pair), y, x.
     variables
         Name → dtype of the arrays that `RegionWriter` will fill; floats start as NaN, booleans as False.
+    chunks
+        Chunk shape of those arrays (default: `chunks_for`, one date a chunk).
     """
     import dask.array as da
 
     contract = schema.group_for(group)
     if contract is None:
         raise SchemaError(f"{group}: no group of a cube")
-    shape = tuple(coords.sizes[dim] for dim in schema.GRID)
     template = coords.copy()
     for name, dtype in variables.items():
+        dims = contract.variables[name].dims if name in contract.variables else schema.GRID
+        shape = tuple(coords.sizes[dim] for dim in dims)
         fill = np.nan if np.dtype(dtype).kind == "f" else False
-        empty = da.full(shape, fill, dtype=dtype, chunks=chunks_for(shape))  # type: ignore[no-untyped-call]
-        template[name] = (schema.GRID, empty)
+        empty = da.full(shape, fill, dtype=dtype, chunks=chunks or chunks_for(shape))  # type: ignore[no-untyped-call]
+        template[name] = (dims, empty)
     for name in map(str, template.variables):
         if name in contract.variables:
             template[name].attrs.update(contract.variables[name].attributes())
     for time, wanted in contract.variables.items():
         if wanted.kind == "M" and time in template.variables:
             template[time].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
-    template["time"].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
+    if "time" in template.variables:
+        template["time"].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
     grid_mapped = {name: template[name].attrs.pop("grid_mapping") for name in template.data_vars if "grid_mapping" in template[name].attrs}
     encoding = {name: {"grid_mapping": mapping} for name, mapping in grid_mapped.items()}
     schema.validate_group(group, template, contract)
@@ -77,7 +89,11 @@ def create_group(path: Path, group: str, coords: xr.Dataset, variables: Mapping[
 
 
 class RegionWriter:
-    """Writes whole dates of one group and notes each in the manifest once its data are in place."""
+    """Writes one group region by region and notes each in the manifest once its data are in place.
+
+    A region is one date, or any part that is a whole number of chunks: a part of a chunk would have to be read and written again,
+    which a kill could leave half done.
+    """
 
     def __init__(self, path: Path, group: str, fingerprint: str) -> None:
         self.path, self.group, self.fingerprint = path, group, fingerprint
@@ -90,31 +106,46 @@ class RegionWriter:
         self.done = {int(entry["step"]): entry for entry in lines if entry["kind"] == "region"}
         self.complete = any(entry["kind"] == "end" for entry in lines)
 
-    def begin(self, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str]) -> None:
-        """Lay the group out, unless an earlier run did."""
+    def begin(self, coords: xr.Dataset, variables: Mapping[str, np.dtype[Any] | type | str], chunks: tuple[int, ...] | None = None) -> None:
+        """Lay the group out as `create_group` does, unless an earlier run did."""
         if not self.exists:
             self._append({"kind": "begin", "fingerprint": self.fingerprint})
             self.exists = True
         if not self.done:  # nothing is lost by laying out again what a kill may have left half done
-            create_group(self.path, self.group, coords, variables)
+            shutil.rmtree(self.path / self.group.strip("/"), ignore_errors=True)
+            create_group(self.path, self.group, coords, variables, chunks)
 
-    def write(self, step: int, arrays: Mapping[str, np.ndarray], **facts: Any) -> None:
-        """Write the arrays (y, x) of one date, then the manifest's line with their checksums and `facts`."""
+    def write(self, step: int, arrays: Mapping[str, np.ndarray], at: Region | None = None, **facts: Any) -> None:
+        """Write the arrays of one region, then the manifest's line with their checksums and `facts`.
+
+        Parameters
+        ----------
+        step
+            Number of the region: the date's, or any other that tells regions apart.
+        arrays
+            Name → values, (y, x) of one date, or of the shape of `at`.
+        at
+            Where they belong (default: the date `step`).
+        """
         import zarr
 
         group = zarr.open_group(self.path, path=self.group.strip("/"), mode="r+")
         for name, values in arrays.items():
             target = group[name]
             assert isinstance(target, zarr.Array)
-            if target.shape[1:] != values.shape:
-                raise GlaciercastError(f"{self.group}/{name}: expected a date of shape {target.shape[1:]}, found {values.shape}")
-            target[step] = values
-        entry = {"kind": "region", "step": step, "sha256": {name: checksum(values) for name, values in arrays.items()}, **facts}
+            expected = target.shape[1:] if at is None else tuple(part.stop - part.start for part in at)
+            if expected != values.shape:
+                what = "a date" if at is None else "a region"
+                raise GlaciercastError(f"{self.group}/{name}: expected {what} of shape {expected}, found {values.shape}")
+            target[step if at is None else at] = values
+        place = {} if at is None else {"at": [[part.start, part.stop] for part in at]}
+        sums = {name: checksum(values) for name, values in arrays.items()}
+        entry = {"kind": "region", "step": step, **place, "sha256": sums, **facts}
         self._append(entry)
         self.done[step] = entry
 
     def end(self) -> None:
-        """Note that every date of the group is written."""
+        """Note that every region of the group is written."""
         if not self.complete:
             self._append({"kind": "end"})
             self.complete = True
@@ -153,7 +184,7 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
 
 
 def verify(path: Path) -> int:
-    """Compare every date with the checksum in the manifest; return how many arrays were compared.
+    """Compare every region with the checksum in the manifest; return how many arrays were compared.
 
     Raises
     ------
@@ -170,14 +201,19 @@ def verify(path: Path) -> int:
         for name, wanted in entry["sha256"].items():
             array = group[name]
             assert isinstance(array, zarr.Array)
-            if checksum(np.asarray(array[entry["step"]])) != wanted:
+            if checksum(np.asarray(array[_place(entry)])) != wanted:
                 raise GlaciercastError(f"{path}{entry['group']}/{name}: step {entry['step']} differs from what was written; build it anew")
             compared += 1
     return compared
 
 
+def _place(entry: Mapping[str, Any]) -> int | Region:
+    """Return the index of a manifest's region in its arrays."""
+    return tuple(slice(*bounds) for bounds in entry["at"]) if "at" in entry else int(entry["step"])
+
+
 def check_date(path: Path, group: str, step: int, arrays: Mapping[str, np.ndarray]) -> None:
-    """Compare arrays that were read with the checksums of their date.
+    """Compare arrays that were read with the checksums of their date, or of their region where `step` is its number.
 
     Raises
     ------
@@ -266,7 +302,7 @@ def _unfinished(path: Path) -> list[str]:
 
 
 def optical_products(cube: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield (name, dataset) of each group under ``/optical``.
+    """Yield (name, dataset) of each group under ``/optical``, by name.
 
     Raises
     ------
@@ -275,5 +311,11 @@ def optical_products(cube: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
     """
     if "optical" not in cube.children:
         raise InputError("cube: expected at least one product under /optical, found none")
-    for name, node in cube["optical"].children.items():
-        yield name, node.to_dataset()
+    for name in sorted(cube["optical"].children):  # the order of the store is that of its file system
+        yield name, cube["optical"].children[name].to_dataset()
+
+
+def attributions(cube: xr.DataTree) -> list[str]:
+    """Return whom to name for the products of a cube, each once, in the order of the groups."""
+    found = (str(node.attrs.get("attribution") or "") for node in cube.subtree)
+    return list(dict.fromkeys(text for text in found if text))
