@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-COMMANDS = ["align", "benchmark", "build", "demo", "forecast", "models", "report", "run", "simulate", "sites", "train"]
+COMMANDS = ["align", "audit", "benchmark", "build", "demo", "forecast", "models", "report", "run", "simulate", "sites", "train"]
 
 
 @dataclass(frozen=True)
