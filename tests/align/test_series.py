@@ -128,3 +128,27 @@ def test_aligning_again_with_other_settings_is_refused_and_changes_nothing(scene
         align(path, AlignConfig(cadence="QS"))
     assert store.fingerprint(path, "/aligned") == kept
     assert zarr.open_group(path, path="aligned")["ndsi"].shape[0] == 3
+
+
+def test_polar_winter_stays_missing_and_nothing_is_carried_over_it(scenes, cube):
+    half = np.ones(scenes.shape, "uint16")
+    half[:, 8:] = 0
+    for date, mask in (("20201015", 1), ("20210315", half), ("20210415", 1)):
+        scenes.add(date, 0.4, mask, crs="EPSG:32622", origin=(500000.0, 7670000.0))  # Jakobshavn, 69 N
+    path = cube()
+    assert align(path, AlignConfig(fill_radius=0))["dark_steps"] == 4
+    made = aligned(path)
+    np.testing.assert_allclose(made.ndsi.values[[0, -1]], 0.4, atol=1e-4)
+    assert np.isnan(made.ndsi.values[1:5]).all()  # November to February
+    assert np.isnan(made.ndsi.values[5, :, 8:]).all() and not np.isnan(made.ndsi.values[5, :, :8]).any()  # October is not March's past
+
+
+def test_one_of_several_products_has_to_be_named(scenes, cube):
+    scenes.add("20200105", 0.2)
+    path = cube()
+    build_optical(recipe.read(scenes.save(product="other")), path)
+    with pytest.raises(InputError, match="has several products under /optical; name one with --product: other, rasters"):
+        align(path, AlignConfig())
+    with pytest.raises(InputError, match=r"unknown product 'othr' \(did you mean 'other'\?\)"):
+        align(path, AlignConfig(product="othr"))
+    assert align(path, AlignConfig(product="other"))["product"] == "other"

@@ -1,6 +1,6 @@
 """``glaciercast build``: scenes to a cube."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -8,16 +8,53 @@ from glaciercast.cli import common
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="YAML recipe of your own GeoTIFF, NetCDF or Zarr scenes.")],
-    out: common.Out,
+    source: Annotated[
+        str, typer.Argument(help="A site's name or RGI id, a YAML file with 'site', or a recipe of your own scenes (YAML with 'files').")
+    ],
+    out: Annotated[str | None, typer.Option("--out", "-o", help="Run folder to write; an unfinished one is taken up again.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day, such as 2018-01-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day.")] = None,
+    products: Annotated[str | None, typer.Option(help="Some of dem,landsat,sentinel2,itslive,modis (default: all).")] = None,
+    catalogue: Annotated[str | None, typer.Option(help="planetary-computer, earth-search, a STAC API's URL or a catalog.json.")] = None,
+    outline: Annotated[str | None, typer.Option(help="File of glacier outlines (default: the site's).")] = None,
+    set_: common.Set = None,
+    cache: Annotated[str | None, typer.Option(help="Folder of raw windows, kept between runs.")] = None,
+    connections: Annotated[int | None, typer.Option(help="Requests at the same time (default 16).")] = None,
+    fetching: Annotated[list[str] | None, typer.Option("--fetch", help="Other ways to fetch: policy.tries=8; can be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched and stop.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Build a cube (one Zarr v3 store) from your own scenes; resumes by scene."""
-    from glaciercast import workflow
+    """Build a cube (one Zarr v3 store) of a site from satellite archives, or from your own scenes; resumes by scene."""
 
-    common.run_command(lambda: workflow.build(recipe, out), as_json, _text)
+    def work() -> dict[str, Any]:
+        from glaciercast import workflow
+        from glaciercast.errors import InputError
+        from glaciercast.sources.recipe import Recipe
+
+        options = {
+            "start": start,
+            "end": end,
+            "catalogue": catalogue,
+            "site.outline": outline,
+            "products": products.split(",") if products else None,
+        }
+        settings = workflow.read_source(source, {**common.overrides(set_), **options})
+        how = workflow.read_fetching({**common.overrides(fetching, "--fetch"), "cache": cache, "connections": connections})
+        if dry_run:
+            if isinstance(settings, Recipe):
+                raise InputError("--dry-run: your own scenes need no fetching")
+            return workflow.plan(settings, how)
+        if out is None:
+            raise InputError("--out: expected a run folder to write (or --dry-run)")
+        return workflow.build(settings, out, how)
+
+    common.run_command(work, as_json, _text)
 
 
-def _text(result: dict) -> str:  # type: ignore[type-arg]
-    scenes = f"{result['scenes']} scenes {result['first']} … {result['last']}"
-    return f"{result['cube']}: {scenes}, {result['clear_fraction']:.0%} clear, {result['grid']}"
+def _text(result: dict[str, Any]) -> str:
+    if "products" not in result:
+        scenes = f"{result['scenes']} scenes {result['first']} … {result['last']}"
+        return f"{result['cube']}: {scenes}, {result['clear_fraction']:.0%} clear, {result['grid']}"
+    return "\n".join(
+        [result.get("cube", "Nothing fetched yet."), *(f"{name:<10} {facts['text']}" for name, facts in result["products"].items())]
+    )

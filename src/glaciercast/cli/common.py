@@ -65,7 +65,7 @@ def run_command(work: Callable[[], dict[str, Any]], as_json: bool, text: Callabl
         typer.echo(json.dumps(result, indent=2, allow_nan=False, default=str) if as_json else text(result))
 
 
-def overrides(assignments: list[str] | None) -> dict[str, Any]:
+def overrides(assignments: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """Parse ``key.subkey=value`` options; values are read as YAML.
 
     Raises
@@ -79,11 +79,11 @@ def overrides(assignments: list[str] | None) -> dict[str, Any]:
     for assignment in assignments or []:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"--set {assignment}: expected KEY=VALUE, such as training.epochs=5")
+            raise InputError(f"{option} {assignment}: expected KEY=VALUE, such as training.epochs=5")
         try:
             parsed[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise InputError(f"--set {assignment}: the value is not valid YAML") from error
+            raise InputError(f"{option} {assignment}: the value is not valid YAML") from error
     return parsed
 
 

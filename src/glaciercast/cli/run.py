@@ -8,7 +8,7 @@ from glaciercast.cli import common
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="YAML file: recipe, align, windows, models, training.")],
+    config: Annotated[str, typer.Argument(help="YAML file: recipe (or build), align, windows, models, training.")],
     out: common.Out,
     set_: common.Set = None,
     as_json: common.Json = False,

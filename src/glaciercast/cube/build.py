@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
 from glaciercast import config, grid, schema, store
-from glaciercast.cube import masks
-from glaciercast.errors import InputError
-from glaciercast.progress import note, track
+from glaciercast.cube import masks, optical
 from glaciercast.sources import rasters
 from glaciercast.sources.recipe import Mask, Recipe
 from glaciercast.sources.scene import Scene
@@ -38,22 +34,23 @@ def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
     source = rasters.RasterSource(recipe)
     group = f"/optical/{recipe.product}"
     store.create(path, schema.root_attributes(recipe.title or recipe.name))
-    writer = store.RegionWriter(path, group, config.digest([config.plain(recipe), rasters.fingerprint(source)]))
-    resumed_at = len(writer.done)
-    if resumed_at and not writer.complete:
-        note(f"{path}: {resumed_at} of {len(source.scenes)} scenes are there; going on")
-    variables: dict[str, Any] = dict.fromkeys(recipe.bands, "float32")
-    writer.begin(_coordinates(source), {**variables, "clear": "bool"})
-    for step, ref in enumerate(track(source.scenes, "Building")):
-        if step in writer.done:
-            continue
+    variables: dict[str, Any] = {**dict.fromkeys(recipe.bands, "float32"), "clear": "bool"}
+    attributes = {
+        "title": recipe.title or recipe.name,
+        "recipe": json.dumps(config.plain(recipe) | {"files": Path(recipe.files).name}),
+        "attribution": recipe.attribution,
+        "comment": recipe.note,
+        "is_glacier": int(recipe.is_glacier),
+    }
+    coords = optical.coordinates(source.scenes, [recipe.sensor] * len(source.scenes), source.geobox, recipe.latency, attributes)
+
+    def arrays_of(ref: rasters.FileRef) -> tuple[optical.Arrays, dict[str, Any]]:
         scene = source.read(ref)
-        clear = clear_pixels(scene, recipe.mask)
-        writer.write(step, {**scene.bands, "clear": clear}, scene_id=ref.scene_id, clear_fraction=float(clear.mean()))
-    fractions = [entry["clear_fraction"] for entry in writer.done.values()]
-    if not any(fractions):
-        raise InputError(f"{recipe.files}: none of the {len(fractions)} scenes has a clear pixel under the recipe's mask")
-    writer.end()
+        return {**scene.bands, "clear": clear_pixels(scene, recipe.mask)}, {}
+
+    fingerprint = config.digest([config.plain(recipe), rasters.fingerprint(source)])
+    entries, resumed_at = optical.write(path, group, coords, variables, source.scenes, fingerprint, arrays_of)
+    fractions = [entry["clear_fraction"] for entry in entries]
     return {
         "scenes": len(source.scenes),
         "clear_fraction": float(np.mean(fractions)),
@@ -74,26 +71,3 @@ def clear_pixels(scene: Scene, rule: Mask) -> np.ndarray:
     has_data = np.isfinite(scene.bands["green"]) & np.isfinite(scene.bands["swir16"])
     usable: np.ndarray = clear & scene.mask_valid & has_data
     return usable
-
-
-def _coordinates(source: rasters.RasterSource) -> xr.Dataset:
-    recipe = source.recipe
-    times = np.array([ref.time for ref in source.scenes], dtype="datetime64[ns]")
-    unknown_shift = np.full(times.size, np.nan, "float32")
-    return xr.Dataset(
-        {
-            "scene_id": ("time", np.array([ref.scene_id for ref in source.scenes], dtype=object)),
-            "sensor": ("time", np.array([recipe.sensor] * times.size, dtype=object)),
-            "shift_x": ("time", unknown_shift),
-            "shift_y": ("time", unknown_shift),
-            "available_at": ("time", times + pd.Timedelta(recipe.latency).to_timedelta64()),
-        },
-        coords={**grid.coordinates(source.geobox), "time": ("time", times, {"standard_name": "time", "axis": "T"})},
-        attrs={
-            "title": recipe.title or recipe.name,
-            "recipe": json.dumps(config.plain(recipe) | {"files": Path(recipe.files).name}),
-            "attribution": recipe.attribution,
-            "comment": recipe.note,
-            "is_glacier": int(recipe.is_glacier),
-        },
-    )

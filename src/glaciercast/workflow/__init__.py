@@ -4,22 +4,28 @@ Each function takes paths and settings, writes into a run folder that is never o
 plain JSON types. What was interrupted is taken up where it stopped when the same call is made again.
 """
 
+from glaciercast.workflow.acquisition import plan, read_fetching
+from glaciercast.workflow.checks import audit
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
-from glaciercast.workflow.steps import align, benchmark, build, forecast, report, run, scenarios, simulate, train
+from glaciercast.workflow.steps import align, benchmark, build, forecast, read_source, report, run, scenarios, simulate, train
 
 __all__ = [
     "BenchmarkConfig",
     "ModelSpec",
     "RunConfig",
     "align",
+    "audit",
     "benchmark",
     "build",
     "demo",
     "forecast",
     "parse_model",
+    "plan",
     "read_benchmark_config",
+    "read_fetching",
     "read_run_config",
+    "read_source",
     "report",
     "run",
     "scenarios",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glaciercast import config
 from glaciercast.align.series import AlignConfig
 from glaciercast.config import Config
+from glaciercast.cube.audit import AuditConfig
+from glaciercast.cube.settings import SiteBuild
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Recipe
 from glaciercast.training.config import TrainingConfig
+from glaciercast.workflow import acquisition
 
 Residual = Literal["none", "last", "same_season", "climatology"]
 
@@ -46,20 +49,36 @@ class BenchmarkConfig(Config):
 class RunConfig(BenchmarkConfig):
     """The whole chain from scenes to the report page."""
 
-    recipe: Recipe
+    recipe: Recipe | None = Field(default=None, description="your own scenes; or:")
+    build: SiteBuild | None = Field(default=None, description="a site's cube from satellite archives")
+    audit: AuditConfig = Field(default=AuditConfig(), description="what a site's products must cover before anything is trained")
     align: AlignConfig = AlignConfig()
-    mask_choices: dict[str, tuple[int, ...]] = Field(default={}, description="label → clear classes, to compare the snow season under each")
+    mask_choices: dict[str, tuple[int, ...]] = Field(
+        default={}, description="label → clear classes, to compare the snow season of a recipe under each"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> RunConfig:
+        if (self.recipe is None) == (self.build is None):
+            raise ValueError("expected exactly one of 'recipe' (your own scenes) and 'build' (a site)")
+        if self.mask_choices and self.recipe is None:
+            raise ValueError("mask_choices: needs a 'recipe'")
+        return self
 
 
 def read_run_config(path: str | Path, overrides: dict[str, Any] | None = None, folder: Path | None = None) -> RunConfig:
-    """Read the config of `run`; ``recipe`` is either written out there or the path of a recipe file beside it.
+    """Read the config of `run`; ``recipe`` may be the path of a recipe file beside it, ``build.site`` a site's name.
 
     Relative `files` are seen from `folder` (default: that of the config).
     """
     data = config.read_yaml(path)
     if isinstance(data.get("recipe"), str):
         data["recipe"] = config.plain(recipes.read(Path(path).parent / data["recipe"]))
+    if isinstance(data.get("build"), dict):
+        data["build"] = acquisition.with_site(data["build"])
     parsed = config.parse(RunConfig, config.merge(data, overrides or {}), str(path))
+    if parsed.recipe is None:
+        return parsed
     return parsed.model_copy(update={"recipe": recipes.anchored(parsed.recipe, folder or Path(path).parent)})
 
 

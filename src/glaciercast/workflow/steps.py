@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glaciercast import runs, store
+from glaciercast import config, runs, store
 from glaciercast.align.series import AlignConfig
 from glaciercast.align.series import align as align_cube
 from glaciercast.config import Config
 from glaciercast.cube.build import build_optical
-from glaciercast.errors import InputError
+from glaciercast.cube.settings import Fetching, SiteBuild
+from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.progress import note
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Recipe
+from glaciercast.workflow import acquisition, checks
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 from glaciercast.workflow.workbench import Workbench
@@ -42,13 +44,34 @@ def simulate(scenario: str | Path, out: str | Path, seed: int = 0, workers: int 
     return archive.simulate(scenes.load(scenario), out, seed, workers)
 
 
-def build(recipe: str | Path | Recipe, out: str | Path) -> dict[str, Any]:
-    """Build a cube (``/optical``) from a recipe of scenes into the run folder `out`."""
-    resolved = recipe if isinstance(recipe, Recipe) else recipes.read(recipe)
+def build(source: str | Path | Recipe | SiteBuild, out: str | Path, fetching: Fetching | None = None) -> dict[str, Any]:
+    """Build a cube into the run folder `out`: of a site from satellite archives, or (``/optical`` alone) from a recipe of scenes.
+
+    `source` may be the path of either's YAML file; see `read_source`.
+    """
+    resolved = read_source(source) if isinstance(source, str | Path) else source
+    if isinstance(resolved, SiteBuild):
+        return acquisition.build_site(resolved, out, fetching)
     with runs.run_folder(out, "build", resolved) as folder:
         summary = {"cube": str(folder / "cube.zarr"), **build_optical(resolved, folder / "cube.zarr")}
         runs.write_json(folder / "results" / "build.json", summary)
     return summary
+
+
+def read_source(source: str | Path, overrides: dict[str, Any] | None = None) -> Recipe | SiteBuild:
+    """Return what `source` describes: a YAML file with ``files`` is a recipe, one with ``site`` or a site's name is a site's build.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If there is no such file or site, or a key is missing, unknown or unusable.
+    """
+    if acquisition.is_file(source) and "files" in config.read_yaml(source):
+        given = [key for key, value in (overrides or {}).items() if value is not None]
+        if given:
+            raise InputError(f"{source}: is a recipe of your own scenes, for which there is no {', '.join(given)}")
+        return recipes.read(source)
+    return acquisition.read_build(source, overrides)
 
 
 def align(cube: str | Path, settings: AlignConfig | None = None, replace: bool = False) -> dict[str, Any]:
@@ -114,8 +137,7 @@ def run(settings: RunConfig, out: str | Path) -> dict[str, Any]:
     """Do everything: build, align, train, score, forecast, report; all in one run folder."""
     with runs.run_folder(out, "run", settings) as folder:
         cube = folder / "cube.zarr"
-        note(f"{settings.recipe.title}: {settings.recipe.note}")
-        built = build_optical(settings.recipe, cube)
+        built = _built(settings, folder, cube)
         aligned = align_cube(cube, settings.align)
         benches.compare_masks(settings, folder)
         workbench = Workbench.open(cube, folder, settings)
@@ -129,3 +151,21 @@ def run(settings: RunConfig, out: str | Path) -> dict[str, Any]:
         }
         runs.write_json(folder / "results" / "run.json", summary)
     return summary
+
+
+def _built(settings: RunConfig, folder: Path, cube: Path) -> dict[str, Any]:
+    """Build the cube of a whole run; a site's products must cover its glacier before anything is trained on them."""
+    if settings.recipe is not None:
+        note(f"{settings.recipe.title}: {settings.recipe.note}")
+        return build_optical(settings.recipe, cube)
+    assert settings.build is not None
+    built = acquisition.build_in(settings.build, folder)
+    site = settings.build.site
+    if site.outline is None and site.outline_box is None:
+        note(f"{site.title}: no outline is known, so its products are not audited")
+        return built
+    found = checks.audit(cube, site, settings=settings.audit, figure=folder / "figures" / "audit.png")
+    runs.write_json(folder / "results" / "audit.json", found)
+    if found["verdict"] == "fails":
+        raise GlaciercastError(f"audit: {found['line']}")
+    return built

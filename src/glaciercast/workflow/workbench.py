@@ -213,7 +213,7 @@ def _keep_for_report(workbench: Workbench) -> None:
 
 def compare_masks(settings: RunConfig, folder: Path) -> None:
     """Compare the snow season under each choice of clear classes: two choices of mask, two answers."""
-    if not settings.mask_choices:
+    if not settings.mask_choices or settings.recipe is None:
         return
     from glaciercast.explore import snow
     from glaciercast.sources.rasters import RasterSource

@@ -1,0 +1,155 @@
+"""Which overpasses count: missing data and cloud, measured from the pixels inside the site's box."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glaciercast.cube import masks
+from glaciercast.cube.masks import MaskPolicy
+from glaciercast.cube.settings import Selection
+from glaciercast.progress import track
+from glaciercast.sources.optical import OpticalProduct, Overpass
+from glaciercast.sources.recipe import BandName
+from glaciercast.sources.scene import Scene
+
+if TYPE_CHECKING:
+    import pystac
+    from odc.geo.geobox import GeoBox
+
+    from glaciercast.sources.access import Reader
+    from glaciercast.sources.fetch import Fetcher
+
+
+@dataclass(frozen=True)
+class Context:
+    """What reading and judging overpasses takes: the target grid, the way to the files, the ice outline and the rules."""
+
+    target: GeoBox
+    reader: Reader
+    fetcher: Fetcher
+    ice: np.ndarray | None
+    mask: MaskPolicy
+    selection: Selection
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found inside the box: shares of pixels without data and, of the others, of cloud or shadow; None: not looked at."""
+
+    scene_id: str
+    missing: float
+    cloud: float | None
+    reason: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the overpass goes into the cube."""
+        return not self.reason
+
+
+def survey(
+    product: OpticalProduct, overpasses: Sequence[Overpass], bands: Sequence[BandName], context: Context, log: Path
+) -> tuple[OpticalProduct, list[Verdict]]:
+    """Judge every overpass, cheapest look first; `log` keeps the verdicts, so that an interrupted survey goes on.
+
+    The quality band alone decides where too little of the box was seen, or where it is cloud even if every flag that the policy may
+    overrule were wrong; of the others the reflectance is read, as the mask needs it.
+
+    Returns
+    -------
+    product, verdicts
+        The product with what was learnt about the packing of its items, and one verdict for each overpass.
+    """
+    known = _Log(log)
+    waiting = [overpass for overpass in overpasses if overpass.scene_id not in known.glances]
+    for overpass in track(ahead(product, waiting, (), context), f"Looking at {product.name}", len(waiting)):
+        known.add(_at_a_glance(product.read_quality(overpass, context.target, context.fetcher), product, context), final=False)
+    promising = [overpass for overpass in overpasses if known.glances[overpass.scene_id].kept]
+    product = product.verified(list(ahead(product, promising, ("swir16",), context)), context.target, context.fetcher)
+    waiting = [overpass for overpass in promising if overpass.scene_id not in known.finals]
+    for overpass in track(ahead(product, waiting, bands, context), f"Masking {product.name}", len(waiting)):
+        known.add(_judge(product.read(overpass, context.target, context.fetcher, bands), product, context), final=True)
+    return product, [known.verdict(overpass.scene_id) for overpass in overpasses]
+
+
+def ahead(product: OpticalProduct, overpasses: Iterable[Overpass], bands: Sequence[BandName], context: Context) -> Iterator[Overpass]:
+    """Yield each overpass once its files lie in the cache, while those of the next ones are being fetched."""
+    overpasses = list(overpasses)
+    wanted = [product.assets(overpass, bands) for overpass in overpasses]
+
+    def prefetch(pair: tuple[pystac.Item, str]) -> None:
+        context.fetcher.prefetch(pair[0], pair[1], context.target)
+
+    fetched = context.reader.map(prefetch, [pair for assets in wanted for pair in assets])
+    for overpass, assets in zip(overpasses, wanted, strict=True):
+        for _ in assets:
+            next(fetched)
+        yield overpass
+
+
+def clear_pixels(scene: Scene, product: OpticalProduct, context: Context) -> np.ndarray:
+    """Return where the policy calls the scene clear and green and swir16 have data, bool (y, x)."""
+    clear = masks.clear(context.mask, product.quality, scene.mask, scene.mask_valid, scene.bands, context.ice)
+    seen: np.ndarray = clear & np.isfinite(scene.bands["green"]) & np.isfinite(scene.bands["swir16"])
+    return seen
+
+
+def _at_a_glance(scene: Scene, product: OpticalProduct, context: Context) -> Verdict:
+    valid = scene.mask_valid
+    missing = 1 - float(valid.mean())
+    name = scene.ref.scene_id
+    if missing > context.selection.max_missing or not valid.any():
+        return Verdict(name, missing, None, _too_much("missing", missing, context.selection.max_missing))
+    hopeful = masks.possibly_clear(context.mask, product.quality, scene.mask, valid, context.ice)
+    cloud = 1 - float(hopeful[valid].mean())
+    if cloud > context.selection.max_cloud:
+        return Verdict(name, missing, cloud, _too_much("cloud", cloud, context.selection.max_cloud))
+    return Verdict(name, missing, None)
+
+
+def _judge(scene: Scene, product: OpticalProduct, context: Context) -> Verdict:
+    valid = scene.mask_valid
+    cloud = 1 - float(clear_pixels(scene, product, context)[valid].mean())
+    too_much = cloud > context.selection.max_cloud
+    reason = _too_much("cloud", cloud, context.selection.max_cloud) if too_much else ""
+    return Verdict(scene.ref.scene_id, 1 - float(valid.mean()), cloud, reason)
+
+
+def _too_much(what: str, found: float, limit: float) -> str:
+    return f"{what} {found:.1%}, at most {limit:.0%}"
+
+
+class _Log:
+    """The verdicts so far, in a file with one JSON object a line: after a first glance, and final."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.glances: dict[str, Verdict] = {}
+        self.finals: dict[str, Verdict] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]
+        if len(whole) < len(lines):  # the last line was cut short by a kill
+            path.write_text("".join(whole), encoding="utf-8")
+        for line in whole:
+            entry = json.loads(line)
+            self._keep(Verdict(**entry["verdict"]), entry["final"])
+
+    def add(self, verdict: Verdict, final: bool) -> None:
+        """Keep a verdict, here and in the file."""
+        self._keep(verdict, final)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"verdict": asdict(verdict), "final": final}) + "\n")
+
+    def verdict(self, scene_id: str) -> Verdict:
+        """Return what counts for a scene: the final verdict, or the glance that was enough."""
+        return self.finals.get(scene_id, self.glances[scene_id])
+
+    def _keep(self, verdict: Verdict, final: bool) -> None:
+        (self.finals if final else self.glances)[verdict.scene_id] = verdict

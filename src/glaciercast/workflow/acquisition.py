@@ -1,0 +1,91 @@
+"""From a site to its cube: search, terrain, scenes, velocities and temperatures; and the plan of what that would fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glaciercast import config, grid, runs, schema, sites, store
+from glaciercast.cube.settings import Fetching, SiteBuild
+from glaciercast.progress import note
+from glaciercast.sources.landsat import Landsat
+from glaciercast.sources.modis import ModisProduct
+from glaciercast.sources.sentinel2 import Sentinel2
+from glaciercast.workflow import parts
+from glaciercast.workflow.parts import Part
+from glaciercast.workflow.session import Session
+
+
+def read_build(source: str | Path, overrides: dict[str, Any] | None = None) -> SiteBuild:
+    """Return what to build: `source` is a site's name or RGI id, or a YAML file with the key ``site`` (a name, or a site written out).
+
+    Raises
+    ------
+    InputError, ConfigError
+        If there is no such site or file, or a key is missing, unknown or unusable.
+    """
+    from_file = is_file(source)
+    data: dict[str, Any] = config.read_yaml(source) if from_file else {"site": str(source)}
+    return config.parse(SiteBuild, config.merge(with_site(data), overrides or {}), str(source) if from_file else f"build of {source}")
+
+
+def with_site(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a build with the site written out where it was a name or an RGI id."""
+    site = data.get("site")
+    return data | {"site": config.plain(sites.find(site))} if isinstance(site, str) else data
+
+
+def is_file(source: str | Path) -> bool:
+    """Tell whether `source` names a YAML file, not a site."""
+    return Path(source).suffix in (".yml", ".yaml")
+
+
+def read_fetching(options: dict[str, Any] | None = None) -> Fetching:
+    """Return how to fetch: the defaults with `options` (dotted keys; None is ignored) on top."""
+    return config.parse(Fetching, config.merge({}, options or {}), "fetching options")
+
+
+def plan(settings: SiteBuild, fetching: Fetching | None = None) -> dict[str, Any]:
+    """Return what `build_site` would fetch, by product: items, months, and bytes estimated from the headers of a few scenes.
+
+    Nothing is written, and of the images nothing but headers is read.
+    """
+    with Session.open(settings, fetching or Fetching()) as session:
+        found = {part.name: part.plan() for part in _parts(session)}
+    total = sum(facts["bytes"] for facts in found.values())
+    return {"site": settings.site.name, "grid": grid.describe(grid.make(settings.site.grid)), "bytes": total, "products": found}
+
+
+def build_site(settings: SiteBuild, out: str | Path, fetching: Fetching | None = None) -> dict[str, Any]:
+    """Build the cube of a site into the run folder `out`; a run that was interrupted goes on scene by scene.
+
+    The items that a search found are kept in ``items/``: going on after an interruption does not search again.
+    """
+    with runs.run_folder(out, "build", settings) as folder:
+        summary = build_in(settings, folder, fetching)
+        runs.write_json(folder / "results" / "build.json", summary)
+    return summary
+
+
+def build_in(settings: SiteBuild, folder: Path, fetching: Fetching | None = None) -> dict[str, Any]:
+    """Build the cube of a site as ``cube.zarr`` in an open run folder."""
+    cube = folder / "cube.zarr"
+    with Session.open(settings, fetching or Fetching(), folder) as session:
+        store.create(cube, schema.root_attributes(settings.site.title))
+        products = {}
+        for part in _parts(session):
+            note(f"{settings.site.title}: {part.name}")
+            products[part.name] = part.build(cube)
+        return {"cube": str(cube), "site": settings.site.name, "products": products, "network": session.network()}
+
+
+def _parts(session: Session) -> list[Part]:
+    settings = session.settings
+    made: dict[str, list[Part]] = {
+        "dem": [parts.Terrain(session)],
+        "landsat": [parts.Optical(session, Landsat(settings.landsat))],
+        "sentinel2": [parts.Optical(session, Sentinel2(settings.sentinel2))],
+        "itslive": [parts.Velocity(session)],
+        "modis": [parts.Temperature(session, ModisProduct(name, settings.modis)) for name in settings.modis.products],
+    }
+    return [part for name in settings.products for part in made[name]]
