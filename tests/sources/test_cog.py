@@ -329,3 +329,41 @@ def test_a_small_header_of_a_known_kind_is_one_request(server, reader):
         check(reader, server.url_of(path), path, target())
     assert [entry.range for entry in server.log] == [f"bytes=0-{tiff._learnt['small.tif'] - 1}", server.log[-1].range]
     assert tiff._learnt["small.tif"] < 1000
+
+
+def _changed(path: Path, tags: dict[int, tuple[int, int, bytes]]) -> Path:
+    """Overwrite entries of a classic TIFF's directory: tag → type, number of values, field."""
+    data = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<I", data, 4)
+    for at in range(start + 2, start + 2 + 12 * struct.unpack_from("<H", data, start)[0], 12):
+        if (found := tags.get(struct.unpack_from("<H", data, at)[0])) is not None:
+            data[at + 2 : at + 12] = struct.pack("<HI4s", *found)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tags", "kind", "message"),
+    [
+        (dict.fromkeys((322, 323), (4, 1, struct.pack("<I", 1 << 20))), InputError, r"at most 1024 MiB, found 2097152 MiB"),
+        ({325: (4, 1, struct.pack("<I", 0xFFFF_FFF0))}, SourceError, r"its table of blocks has one of 4095 MiB"),
+        ({324: (2, 4, b"abc\0"), 325: (2, 4, b"abc\0")}, SourceError, r"claims\.tif: "),
+        ({33550: (12, 3, struct.pack("<I", 8))}, SourceError, r"its pixels have no size or no place|cannot be read as a"),
+    ],
+)  # fmt: skip
+def test_a_header_that_no_memory_holds_or_that_makes_no_sense_is_one_line(server, reader, tags, kind, message):
+    (server.folder / "claims.tif").unlink(missing_ok=True)
+    path = write(server.folder / "claims.tif", pixels(shape=(16, 16)), driver="GTiff", tiled=True, blockxsize=16, blockysize=16)
+    with pytest.raises(kind, match=message):
+        cog.read(reader, str(_changed(path, tags)), target(8, 8, 2, 2))
+
+
+def test_a_window_of_countless_pixels_is_refused(server, reader):
+    path = server.folder / "tiny.tif"
+    size = {"height": 1 << 19, "width": 1 << 19, "count": 1, "dtype": "uint8", "tiled": True, "blockxsize": 8192, "blockysize": 8192}
+    where = target()
+    fine = where.affine * Affine.scale(1e-5)
+    with rasterio.open(path, "w", driver="GTiff", crs=str(where.crs), transform=fine, sparse_ok=True, **size):
+        pass
+    with pytest.raises(InputError, match=r"tiny\.tif: its pixels are so small that the window has 524288 × 524288 of them"):
+        cog.read(reader, str(path), where)

@@ -16,11 +16,12 @@ from tests.sources.faults import Faults
 
 from glaciercast import store
 from glaciercast.errors import InputError, SourceError
-from glaciercast.sources import warp
+from glaciercast.sources import cog, warp
 from glaciercast.sources.access import Reader
 from glaciercast.sources.cache import RawCache
 from glaciercast.sources.fetch import Fetcher, declared, locate
 from glaciercast.sources.http import Client, FetchPolicy
+from glaciercast.sources.scene import RawBand
 
 BASE = "https://host.example/stac/collections/c/items/i"
 
@@ -223,3 +224,15 @@ def test_a_file_without_crs_takes_the_one_of_its_item(tmp_path, reader):
         np.testing.assert_array_equal(Fetcher(reader).fetch(item, "data", grid).band.values, values)
     with pytest.raises(InputError, match=r"a\.tif: has no CRS"):
         Fetcher(reader).fetch(made(self_href=str(tmp_path / "i.json")), "data", grid)
+
+
+def test_the_whole_address_is_kept_however_long(real_data, landsat, reader):
+    """Addresses of Sentinel-2 have 234 characters and differ in their last ones alone."""
+    name = "S2B_MSIL2A_20190629T212529_R043_T06VVN_20201006T080531.json"
+    item = pystac.Item.from_file(str(real_data(f"stac_items/planetary_computer_style/{name}")))
+    band = RawBand(np.zeros((1, 1), "uint8"), middle(path_of(landsat[0], "green"))[0][:1, :1], None, None, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cog, "read", lambda *_, **__: band)
+        kept = [Fetcher(reader).fetch(item, key, band.geobox).facts["href"] for key in ("B03", "B04")]
+    assert [len(href) for href in kept] == [234, 234]
+    assert [href.rpartition("/")[2] for href in kept] == ["T06VVN_20190629T212529_B03_10m.tif", "T06VVN_20190629T212529_B04_10m.tif"]

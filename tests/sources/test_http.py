@@ -6,16 +6,19 @@ import gzip
 import hashlib
 import json
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import numpy as np
 import pytest
+import urllib3
 from tests.sources.faults import Faults
 from tests.sources.servers import serve
 
 from glaciercast.errors import InputError, SourceError
+from glaciercast.sources import answers
 from glaciercast.sources.http import Client, FetchPolicy, redact
 
 CONTENT = np.random.default_rng(7).bytes(200_000)
@@ -62,7 +65,8 @@ def scripted(*answers: bytes):
                 while b"\r\n\r\n" not in head or (head.startswith(b"POST") and not head.endswith(b"}")):
                     head += connection.recv(65536)
                 asked.append(head.decode())
-                connection.sendall(answer)
+                with suppress(OSError):  # a client that has read enough may be gone already
+                    connection.sendall(answer)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -308,3 +312,33 @@ def test_closing_ends_the_wait_for_another_try(server):
     server.reset()
     assert client.get(server.url_of("data.bin"), 0, 4) == CONTENT[:4]
     client.close()
+
+
+def test_a_server_that_hangs_up_during_the_handshake_is_asked_again():
+    tries = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            nonlocal tries
+            for _ in range(3):
+                connection, _address = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                tries += 1
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with closing(Client(FetchPolicy(tries=3, backoff=0))) as client, pytest.raises(SourceError, match=r"\(try 3 of 3\)"):
+            client.get(f"https://127.0.0.1:{listener.getsockname()[1]}/x")
+        thread.join(5)
+    assert tries == 3
+
+
+def test_a_certificate_that_is_not_trusted_is_not_asked_for_again():
+    refused = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
+    assert answers.untrusted(refused)
+    assert not answers.untrusted(urllib3.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol")))
+
+
+def test_an_absurd_retry_after_is_none():
+    assert answers.retry_after("Wed, 21 Oct 99999999999 07:28:00 GMT") is None

@@ -231,3 +231,21 @@ def test_a_token_goes_to_its_own_servers_only(monkeypatch, inventory):
         outlines.read(f"https://{host}/a.gpkg", name="great ice")
     assert seen == [{"daacdata.apps.nsidc.org": "secret"}, None, None]
     assert outlines.REGION_URL.format(region=14, name="south_asia_west").endswith("/RGI2000-v7.0-G-14_south_asia_west.zip")
+
+
+def test_a_file_that_leads_to_others_is_refused(tmp_path):
+    """GDAL goes by the content: a virtual layer under the name of a GeoJSON would read any file and any server."""
+    frame().to_crs("EPSG:4326").to_file(tmp_path / "inside.geojson", engine="pyogrio")
+    source = f"<SrcDataSource>{tmp_path}/inside.geojson</SrcDataSource>"
+    path = tmp_path / "virtual.geojson"
+    path.write_text(f'<OGRVRTDataSource><OGRVRTLayer name="inside">{source}</OGRVRTLayer></OGRVRTDataSource>')
+    with pytest.raises(InputError, match=r"virtual\.geojson: cannot be read: its content is not that of a \.geojson file"):
+        outlines.read(path)
+
+
+def test_attributes_of_a_users_own_file_are_not_taken_for_the_inventorys(tmp_path):
+    own = frame(area=[2e6, 1e6], surging=["yes", "no"]).drop(columns=["rgi_id", "area_km2", "surge_type"])
+    own.to_crs("EPSG:4326").to_file(tmp_path / "own.geojson", engine="pyogrio")
+    found = outlines.read(tmp_path / "own.geojson", name="Great Ice")
+    assert found.area_km2 == pytest.approx(2.0, rel=2e-3)  # a column in m² is no number of km²; UTM's scale is 0.9996
+    assert found.surge_type is None

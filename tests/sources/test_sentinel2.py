@@ -237,6 +237,15 @@ def test_flags_that_lie_either_way_are_found():
     assert set(how) == {"overruled by dark pixels", "confirmed by dark pixels"}
 
 
+def test_dates_that_may_all_be_wrong_alike_vouch_for_nothing():
+    """All flags say that the offset was taken off, all numbers carry it: 0.105 on every date; one flag tells the truth."""
+    found = dates(*[(1050.0 + n, APPLIED, True) for n in range(6)], (1050.0, LEFT_ON, True))
+    numbers_, how = zip(*decided(found), strict=True)
+    assert numbers_ == (0, 0, 0, 0, 0, 0, -1000)  # the one that is right is not outvoted
+    assert how[0] == "unverified: dark pixels are bright on all dates"
+    assert how[6].startswith("unverified: dark pixels are unlike")
+
+
 def test_old_baselines_have_no_offset_whatever_their_pixels_and_are_what_others_are_compared_with():
     found = dates(*[(n, OLD, False) for n in (50.0, 90.0, 1500.0, 70.0)], (1080.0, APPLIED, True), (1080.0, LEFT_ON, True))
     assert [offset.number for offset in verify_offsets(found).values()] == [0, 0, 0, 0, -1000, -1000]

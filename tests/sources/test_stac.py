@@ -4,12 +4,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.sources.faults import Faults
 
 from glaciercast.errors import InputError, SourceError
-from glaciercast.sources import fetch, stac, stac_api
+from glaciercast.sources import fetch, stac, stac_api, stac_items
 from glaciercast.sources.access import Reader
 from glaciercast.sources.http import Client
 from glaciercast.sources.signing import SasSigner
@@ -373,3 +374,23 @@ def test_real_items_of_three_products(real_data):
     eight_days = stac.span(found["MOD11A2.A2022033.h19v10.061"])
     assert eight_days == (pd.Timestamp("2022-02-02"), pd.Timestamp("2022-02-09T23:59:59"))
     assert "proj:epsg" in found["LC08_L2SP_047027_20201204_02_T1"].properties  # items are not rewritten to a newer STAC
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2020-07-31T10:00:00+02:00", "2020-07-31T08:00:00", "2020-07-31T08:00:00"),
+        ("2020-07-31T23:30-05:00", "2020-08-01T04:30:00", "2020-08-01T04:30:00"),
+        ("2020-07-31T10:00:00Z", "2020-07-31T10:00:00", "2020-07-31T10:00:00.999999"),
+        ("2020-07-31", "2020-07-31T00:00:00", "2020-07-31T23:59:59.999999"),
+    ],
+)
+def test_a_time_with_a_zone_is_brought_to_utc(text, first, last):
+    found = stac_items.period_of("2000", text)[1], stac_items.period_of(text, "2030")[0]
+    assert found == (pd.Timestamp(last), pd.Timestamp(first))
+
+
+@pytest.mark.parametrize("nothing", ["NaT", np.datetime64("NaT"), "", "tomorrow"])
+def test_what_is_no_date_is_refused(nothing):
+    with pytest.raises(InputError, match=r"expected a date such as 2020-07-31"):
+        stac_items.period_of(nothing, "2030")

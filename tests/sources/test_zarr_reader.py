@@ -1,5 +1,8 @@
 """Zarr stores through a `Reader`: versions, fill values, damage, and chunks that are fetched once."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import zarr
@@ -10,6 +13,7 @@ from tests.sources.servers import serve
 from glaciercast.errors import InputError, SourceError
 from glaciercast.sources import zarr_reader
 from glaciercast.sources.access import Reader
+from glaciercast.sources.chunks import ChunkCache
 from glaciercast.sources.http import Client, FetchPolicy
 
 VALUES = np.arange(4 * 20 * 30, dtype="int16").reshape(4, 20, 30)
@@ -155,3 +159,22 @@ def test_no_store_is_one_line_that_names_it(tmp_path, reader):
     (tmp_path / "bad.zarr" / ".zgroup").write_text("{ not JSON")
     with pytest.raises(InputError, match=r"bad\.zarr: its Zarr metadata cannot be read"):
         zarr_reader.open_group(reader, str(tmp_path / "bad.zarr"))
+
+
+@pytest.mark.parametrize("codec", ["pickle", "json2", "unheard-of"])
+@pytest.mark.parametrize("place", ["filters", "compressor"])
+def test_a_codec_that_runs_code_or_is_unknown_is_refused_in_one_line(tmp_path, reader, codec, place):
+    path = make(tmp_path, consolidated=False)
+    about = json.loads((path / "v" / ".zarray").read_text())
+    about[place] = [{"id": codec}] if place == "filters" else {"id": codec}
+    (path / "v" / ".zarray").write_text(json.dumps(about))
+    with pytest.raises(SourceError, match=r"made\.zarr/v: its Zarr metadata cannot be used"):
+        zarr_reader.array(zarr_reader.open_group(reader, str(path)), "v")
+
+
+def test_many_may_write_one_chunk_at_once(tmp_path):
+    cache = ChunkCache(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: cache.put("v/0.0", bytes(200_000)), range(400)))
+    assert cache.get("v/0.0") == bytes(200_000)
+    assert [path.name for path in (tmp_path / "v").iterdir()] == ["0.0"]

@@ -20,8 +20,10 @@ from glaciercast import progress, store, workflow
 from glaciercast.cube.settings import Fetching, SiteBuild
 
 BOX = (74.585, 36.409, 74.615, 36.431)
-"""Inside the area of the scenario `tiny`, over the edge between the two MODIS tiles' neighbours and across the glacier."""
+"""Inside the area of the scenario `tiny`, across its glacier."""
 SITE = {"name": "tiny", "title": "Tiny simulated glacier", "box": list(BOX), "crs": "EPSG:32643", "buffer": 300.0}
+FEW = {"products": ["dem", "landsat"], "end": "2019-03-31", "selection": {"max_cloud": 0.9}}
+"""Three overpasses, one of them of two scenes."""
 PATIENT = {"tries": 12, "backoff": 0.02, "longest_wait": 2.0, "read_timeout": 5.0, "total_timeout": 1.0}
 """Gets through any number of passing faults in little time."""
 HASTY = {"tries": 2, "backoff": 0.01, "longest_wait": 0.1}

@@ -46,3 +46,11 @@ def whole(archive: Path, _api: Api, tmp_path_factory: pytest.TempPathFactory) ->
     log = list(_api.server.log)
     _api.server.reset()
     return Built(place / "run", place / "cache", planned, result, plan_log, log, left)
+
+
+@pytest.fixture(scope="session")
+def calm(archive: Path, _api: Api, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a build of `building.FEW` without faults, in ``run``; to be read only."""
+    place = tmp_path_factory.mktemp("calm")
+    workflow.build(building.settings(place, archive, _api.url, **building.FEW), place / "run", building.fetching(place / "cache"))
+    return place

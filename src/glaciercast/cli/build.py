@@ -18,9 +18,9 @@ def command(
     catalogue: Annotated[str | None, typer.Option(help="planetary-computer, earth-search, a STAC API's URL or a catalog.json.")] = None,
     outline: Annotated[str | None, typer.Option(help="File of glacier outlines (default: the site's).")] = None,
     set_: common.Set = None,
-    cache: Annotated[str | None, typer.Option(help="Folder of raw windows, kept between runs.")] = None,
-    connections: Annotated[int | None, typer.Option(help="Requests at the same time (default 16).")] = None,
-    fetching: Annotated[list[str] | None, typer.Option("--fetch", help="Other ways to fetch: policy.tries=8; can be repeated.")] = None,
+    cache: common.Cache = None,
+    connections: common.Connections = None,
+    fetching: common.Fetch = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched and stop.")] = False,
     as_json: common.Json = False,
 ) -> None:
@@ -36,10 +36,10 @@ def command(
             "end": end,
             "catalogue": catalogue,
             "site.outline": outline,
-            "products": products.split(",") if products else None,
+            "products": None if products is None else [name.strip() for name in products.split(",") if name.strip()],
         }
         settings = workflow.read_source(source, {**common.overrides(set_), **options})
-        how = workflow.read_fetching({**common.overrides(fetching, "--fetch"), "cache": cache, "connections": connections})
+        how = common.fetching(cache, connections, fetching)
         if dry_run:
             if isinstance(settings, Recipe):
                 raise InputError("--dry-run: your own scenes need no fetching")
@@ -48,7 +48,11 @@ def command(
             raise InputError("--out: expected a run folder to write (or --dry-run)")
         return workflow.build(settings, out, how)
 
-    common.run_command(work, as_json, _text)
+    plan: dict[str, Any] = {}
+    common.run_command(lambda: plan.setdefault("made", work()), as_json, _text)
+    empty = [name for name, facts in plan["made"].get("products", {}).items() if "error" in facts]
+    if empty:
+        common.fail(f"a build would find nothing of {', '.join(empty)}; leave out what there is not with --products", 2)
 
 
 def _text(result: dict[str, Any]) -> str:

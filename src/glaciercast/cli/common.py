@@ -6,17 +6,24 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from glaciercast.errors import GlaciercastError, InputError
+
+if TYPE_CHECKING:
+    from glaciercast.cube.settings import Fetching
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output; everything else goes to standard error.")]
 Out = Annotated[str, typer.Option("--out", "-o", help="Run folder to write; never overwritten, an unfinished one is taken up again.")]
 
 ConfigFile = Annotated[str | None, typer.Option("--config", "-c", help="YAML file with windows, models and training.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a key of the config: training.epochs=5; can be repeated.")]
+
+Cache = Annotated[str | None, typer.Option(help="Folder of raw windows, kept between runs.")]
+Connections = Annotated[int | None, typer.Option(help="Requests at the same time (default 16).")]
+Fetch = Annotated[list[str] | None, typer.Option("--fetch", help="Other ways to fetch: policy.tries=8; can be repeated.")]
 
 
 class _Debug:
@@ -85,6 +92,13 @@ def overrides(assignments: list[str] | None, option: str = "--set") -> dict[str,
         except yaml.YAMLError as error:
             raise InputError(f"{option} {assignment}: the value is not valid YAML") from error
     return parsed
+
+
+def fetching(cache: str | None, connections: int | None, others: list[str] | None) -> Fetching:
+    """Return how to fetch, from the options `Cache`, `Connections` and `Fetch`."""
+    from glaciercast import workflow
+
+    return workflow.read_fetching({**overrides(others, "--fetch"), "cache": cache, "connections": connections})
 
 
 def box(text: str) -> tuple[float, float, float, float]:

@@ -1,6 +1,6 @@
 """``glaciercast run``: the whole chain from one config."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,16 @@ def command(
     config: Annotated[str, typer.Argument(help="YAML file: recipe (or build), align, windows, models, training.")],
     out: common.Out,
     set_: common.Set = None,
+    cache: common.Cache = None,
+    connections: common.Connections = None,
+    fetching: common.Fetch = None,
     as_json: common.Json = False,
 ) -> None:
-    """Do everything for one set of scenes: build, align, train, score, forecast, report."""
+    """Do everything for one site or set of scenes: build, align, train, score, forecast, report."""
     from glaciercast import workflow
 
-    common.run_command(lambda: workflow.run(workflow.read_run_config(config, common.overrides(set_)), out), as_json, common.pipeline_text)
+    def work() -> dict[str, Any]:
+        settings = workflow.read_run_config(config, common.overrides(set_))
+        return workflow.run(settings, out, common.fetching(cache, connections, fetching))
+
+    common.run_command(work, as_json, common.pipeline_text)

@@ -81,7 +81,7 @@ def build_product(
     coords = optical.coordinates(
         kept, [overpass.sensor for overpass in kept], context.target, product.latency, attributes, [overpass.sun for overpass in kept]
     )
-    fingerprint = config.digest([config.plain(settings), [overpass.scene_id for overpass in kept]])
+    fingerprint = config.digest([config.plain(settings), survey.rules(context), [overpass.scene_id for overpass in kept]])
     entries, resumed_at = optical.write(path, f"/optical/{product.name}", coords, variables, kept, fingerprint, arrays_of)
     return {
         "scenes": len(kept),

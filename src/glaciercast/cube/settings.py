@@ -6,6 +6,7 @@ import os
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -64,6 +65,10 @@ class SiteBuild(Config):
     def _sensible(self) -> SiteBuild:
         if self.end < self.start:
             raise ValueError(f"start {self.start}: expected no later than end {self.end}")
+        for name in ("catalogue", "itslive_catalogue"):
+            parts = urlsplit(getattr(self, name) or "")
+            if parts.scheme in ("http", "https") and ("@" in parts.netloc or parts.query):  # not shown: this may be a secret
+                raise ValueError(f"{name}: expected an address without user, password and query, as it is kept with the cube")
         if self.illumination != "none" and "dem" not in self.products:
             raise ValueError("illumination: needs terrain; add 'dem' to products")
         return self

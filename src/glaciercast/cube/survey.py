@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glaciercast import config, store
 from glaciercast.cube import masks
 from glaciercast.cube.masks import MaskPolicy
 from glaciercast.cube.settings import Selection
+from glaciercast.errors import GlaciercastError
 from glaciercast.progress import track
 from glaciercast.sources.optical import OpticalProduct, Overpass
 from glaciercast.sources.recipe import BandName
@@ -59,14 +61,15 @@ def survey(
     """Judge every overpass, cheapest look first; `log` keeps the verdicts, so that an interrupted survey goes on.
 
     The quality band alone decides where too little of the box was seen, or where it is cloud even if every flag that the policy may
-    overrule were wrong; of the others the reflectance is read, as the mask needs it.
+    overrule were wrong; of the others the reflectance is read, as the mask needs it. Verdicts that `log` keeps from other rules (another
+    outline, say) do not count.
 
     Returns
     -------
     product, verdicts
         The product with what was learnt about the packing of its items, and one verdict for each overpass.
     """
-    known = _Log(log)
+    known = _Log(log, rules(context))
     waiting = [overpass for overpass in overpasses if overpass.scene_id not in known.glances]
     for overpass in track(ahead(product, waiting, (), context), f"Looking at {product.name}", len(waiting)):
         known.add(_at_a_glance(product.read_quality(overpass, context.target, context.fetcher), product, context), final=False)
@@ -91,6 +94,13 @@ def ahead(product: OpticalProduct, overpasses: Iterable[Overpass], bands: Sequen
         for _ in assets:
             next(fetched)
         yield overpass
+
+
+def rules(context: Context) -> str:
+    """Return a digest of all that decides a verdict beside the scene: grid, outline, mask policy and selection."""
+    target, ice = context.target, context.ice
+    grid = [list(target.shape), list(target.affine)[:6], str(target.crs)]
+    return config.digest([grid, None if ice is None else store.checksum(ice), config.plain(context.mask), config.plain(context.selection)])
 
 
 def clear_pixels(scene: Scene, product: OpticalProduct, context: Context) -> np.ndarray:
@@ -128,8 +138,8 @@ def _too_much(what: str, found: float, limit: float) -> str:
 class _Log:
     """The verdicts so far, in a file with one JSON object a line: after a first glance, and final."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, rules: str) -> None:
+        self.path, self.rules = path, rules
         self.glances: dict[str, Verdict] = {}
         self.finals: dict[str, Verdict] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,14 +148,19 @@ class _Log:
         if len(whole) < len(lines):  # the last line was cut short by a kill
             path.write_text("".join(whole), encoding="utf-8")
         for line in whole:
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                raise GlaciercastError(f"{path}: is damaged; delete it, and the same command surveys again") from error
+            if entry.get("rules") != rules:  # the outline's file has changed since
+                continue
             self._keep(Verdict(**entry["verdict"]), entry["final"])
 
     def add(self, verdict: Verdict, final: bool) -> None:
         """Keep a verdict, here and in the file."""
         self._keep(verdict, final)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"verdict": asdict(verdict), "final": final}) + "\n")
+            file.write(json.dumps({"verdict": asdict(verdict), "final": final, "rules": self.rules}) + "\n")
 
     def verdict(self, scene_id: str) -> Verdict:
         """Return what counts for a scene: the final verdict, or the glance that was enough."""

@@ -33,6 +33,8 @@ TILE_BYTES = 64 * 2**20
 EDGES = (40, 20, 10)
 """Pixels along the side of a tile: multiples of the product's own chunks."""
 PAIR_CHUNK = 1024
+AXES = "vx and vy are along the axes of this group's own grid"
+TWO_SIDED = "outliers and saturated baselines were judged by the whole series: for a forecast in hindsight, build up to its issue time"
 VARIABLES = {"vx": "float32", "vy": "float32", "v_error": "float32"}
 
 
@@ -221,13 +223,14 @@ def _coordinates(found: Velocities, settings: ItsliveConfig) -> xr.Dataset:
             "settings": json.dumps(config.plain(settings)),
             "attribution": itslive.ATTRIBUTION,
             "licence": itslive.LICENCE,
-            "comment": "; ".join(["vx and vy are along the axes of this group's own grid", *found.left_out]),
+            "comment": "; ".join([AXES, TWO_SIDED, *found.left_out]),
         },
     )
 
 
 def _fact(cube: Cube, settings: ItsliveConfig) -> dict[str, Any]:
-    return {"item": cube.item_id, "asset": settings.asset, "href": hrefs.shown(cube.location), "accessed": runs.now()}
+    href = hrefs.redact(cube.location) if hrefs.is_remote(cube.location) else cube.location
+    return {"item": cube.item_id, "asset": settings.asset, "href": href, "accessed": runs.now()}
 
 
 def _names(found: Velocities) -> str:

@@ -28,7 +28,7 @@ class Site(Config):
     buffer: float = Field(default=0.0, ge=0, description="by how much the outline is widened, m: where ice has advanced since it was drawn")
     outline_box: Box | None = Field(default=None, description="extent of the glacier's outline in degrees")
     lake: tuple[float, float, float] | None = Field(default=None, description="lon, lat (degrees) and elevation (m) of an ice-dammed lake")
-    polar_night: bool = Field(default=False, description="no optical data in mid-winter: never filled")
+    polar_night: bool = Field(default=False, description="no optical data in mid-winter; alignment goes by the latitude and never fills it")
     notes: str = ""
 
     @model_validator(mode="after")

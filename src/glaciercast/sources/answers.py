@@ -67,6 +67,15 @@ def reason(error: BaseException) -> str:
     return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
 
 
+def untrusted(error: BaseException) -> bool:
+    """Tell whether a TLS connection failed because of the certificate, which no other try changes."""
+    from ssl import SSLCertVerificationError
+
+    from urllib3.util.ssl_match_hostname import CertificateError
+
+    return any(isinstance(each, SSLCertVerificationError | CertificateError) for each in (error, *error.args))
+
+
 def retry_after(header: str | None, now: datetime | None = None) -> float | None:
     """Return seconds from ``Retry-After`` (seconds or a date; section 10.2.3); None where absent or unreadable."""
     if header is None:
@@ -75,7 +84,7 @@ def retry_after(header: str | None, now: datetime | None = None) -> float | None
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from pathlib import Path
 
 from glaciercast.errors import GlaciercastError
@@ -36,12 +38,17 @@ class ChunkCache:
             If the disk does not take it.
         """
         path = self._path(key)
-        partial = path.with_name(path.name + ".partial")
+        partial: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(hashlib.sha256(data).digest() + data)
+            handle, name = tempfile.mkstemp(prefix=".partial-", dir=path.parent)  # one of its own: others may write the same chunk
+            partial = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(data).digest() + data)
             partial.replace(path)
         except OSError as error:
+            if partial is not None:
+                partial.unlink(missing_ok=True)
             raise GlaciercastError(f"{path}: cannot be written: {error.strerror}; free some space or choose another cache") from error
 
     def has(self, key: str) -> bool:

@@ -6,17 +6,14 @@ a connection: GDAL remembers failed requests for as long as the process lives, a
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glaciercast import grid
 from glaciercast.errors import InputError, SourceError
 from glaciercast.sources import hrefs, tiff, warp
+from glaciercast.sources.cog_header import Header, parse
 from glaciercast.sources.scene import RawBand
 from glaciercast.sources.warp import Window
 
@@ -25,72 +22,16 @@ if TYPE_CHECKING:
 
     from glaciercast.sources.access import Reader
 
+__all__ = ["Header", "blocks", "cost", "header", "read", "touched"]
+
 Range = tuple[int, int]
 """First byte, last byte + 1."""
 GAP = 1024
 """Bytes between two blocks that are cheaper to fetch than to ask for separately."""
 LONGEST = 4 << 20
 """Bytes of one request, unless a single block is longer: what a broken connection costs."""
-CODECS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "zstd"}
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the first directory of a GeoTIFF says.
-
-    Attributes
-    ----------
-    location
-        URL or path.
-    tile
-        Rows and columns of a block; a strip is as wide as the image.
-    offsets, sizes
-        Where each compressed block begins (bytes) and how long it is; 0 bytes: nothing is stored, all of it is nodata.
-    geobox
-        Grid of the whole image, with a CRS.
-    nodata, scale, offset
-        As declared in GDAL's tags; None where they are not.
-    samples
-        Bands in the file.
-    """
-
-    location: str
-    dtype: np.dtype[Any]
-    tile: tuple[int, int]
-    offsets: Sequence[int]
-    sizes: Sequence[int]
-    geobox: GeoBox
-    nodata: float | None
-    scale: float | None
-    offset: float | None
-    samples: int
-    _page: Any = field(repr=False, compare=False)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the image."""
-        return self.geobox.shape.y, self.geobox.shape.x
-
-    @property
-    def across(self) -> int:
-        """Blocks beside each other."""
-        return math.ceil(self.shape[1] / self.tile[1])
-
-    @property
-    def blank(self) -> float:
-        """What a pixel is where the file stores nothing."""
-        return 0 if self.nodata is None else self.nodata
-
-    def decode(self, number: int, data: bytes) -> np.ndarray:
-        """Return the pixels (y, x) of a compressed block.
-
-        Raises
-        ------
-        ValueError, RuntimeError
-            If the data are damaged.
-        """
-        values: np.ndarray = self._page.decode(data, number)[0]
-        return values[0, :, :, 0]
+LARGEST_WINDOW = 2**32
+"""Bytes of pixels; no product has so fine a grid that the window of a site needs more."""
 
 
 def read(reader: Reader, location: str, target: GeoBox, padding: int = 2, *, crs: str | None = None) -> RawBand | None:
@@ -117,7 +58,8 @@ def read(reader: Reader, location: str, target: GeoBox, padding: int = 2, *, crs
     Raises
     ------
     InputError
-        If the file has no CRS or position, is rotated, or has several bands or a codec that is not listed above.
+        If the file has no CRS or position, is rotated, has several bands or a codec that is not listed above, or has blocks or a window
+        that no memory holds.
     SourceError
         If the server fails, the file is no TIFF, or a block cannot be decoded though it was fetched as often as the policy says.
 
@@ -131,6 +73,11 @@ def read(reader: Reader, location: str, target: GeoBox, padding: int = 2, *, crs
     if roi is None:
         return None
     top, bottom, left, right = roi
+    if (bottom - top) * (right - left) * head.dtype.itemsize > LARGEST_WINDOW:
+        raise InputError(
+            f"{hrefs.shown(location)}: its pixels are so small that the window has {bottom - top} × {right - left} of them, "
+            f"more than {LARGEST_WINDOW / 2**30:g} GiB"
+        )
     values = np.full((bottom - top, right - left), head.blank, head.dtype)
     done: set[int] = set()
     for tries_left in reversed(range(_tries(reader, location))):
@@ -160,7 +107,7 @@ def header(reader: Reader, location: str, crs: str | None = None) -> Header:
     """Read what the first directory of a GeoTIFF says; parameters and errors as with `read`."""
     for tries_left in reversed(range(_tries(reader, location))):
         try:
-            return _parsed(tiff.directory(reader, location), location, crs)
+            return parse(tiff.directory(reader, location), location, crs)
         except tiff.DamagedError as error:
             if not tries_left:
                 raise SourceError(f"{hrefs.shown(location)}: {error}{_often(reader, location)}") from None
@@ -219,57 +166,6 @@ def _paste(values: np.ndarray, corner: tuple[int, int], block: np.ndarray, head:
         to.append(slice(begin - first, end - first))
         of.append(slice(begin - start, end - start))
     values[tuple(to)] = block[tuple(of)]
-
-
-def _parsed(alone: bytes, location: str, crs: str | None) -> Header:
-    """Read a directory that stands alone (see `tiff.directory`)."""
-    import tifffile
-
-    try:
-        page: Any = tifffile.TiffFile(io.BytesIO(alone)).pages[0]
-        tile = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, page.imagelength), page.imagewidth)
-        expected = math.ceil(page.imagelength / tile[0]) * math.ceil(page.imagewidth / tile[1])
-    except (ValueError, RuntimeError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-        raise tiff.DamagedError(f"cannot be read as a TIFF: {' '.join(str(error).split())[:200]}") from None
-    shown = hrefs.shown(location)
-    if page.samplesperpixel != 1:
-        raise InputError(f"{shown}: expected one band, found {page.samplesperpixel}")
-    if page.compression not in CODECS or page.dtype is None:
-        raise InputError(
-            f"{shown}: expected pixels packed by one of {', '.join(dict.fromkeys(CODECS.values()))}, found {page.compression!r}"
-        )
-    if not len(page.dataoffsets) == len(page.databytecounts) == expected:
-        raise tiff.DamagedError(f"expected {expected} blocks, found {len(page.dataoffsets)}")
-    geobox, nodata, scale, offset = _placed(alone, page, shown, crs)
-    return Header(
-        location, page.dtype, tile, page.dataoffsets, page.databytecounts, geobox, nodata, scale, offset, page.samplesperpixel, page
-    )
-
-
-def _placed(alone: bytes, page: Any, shown: str, crs: str | None) -> tuple[GeoBox, float | None, float | None, float | None]:
-    """Let GDAL read grid, nodata, scale and offset of a directory."""
-    import rasterio
-    from odc.geo.geobox import GeoBox
-
-    if not ({33922, 34264} & {tag.code for tag in page.tags}):
-        raise InputError(f"{shown}: has no position on the Earth (neither tie point nor transformation); expected a GeoTIFF")
-    try:
-        with rasterio.MemoryFile(alone) as memory, memory.open(driver="GTiff") as file:
-            shape, transform, own = file.shape, file.transform, file.crs
-            scale, offset, nodata = file.scales[0], file.offsets[0], file.nodata
-    except rasterio.errors.RasterioError as error:
-        raise tiff.DamagedError(f"cannot be read as a GeoTIFF: {' '.join(str(error).split())[:200]}") from None
-    if not own and crs is None:
-        raise InputError(f"{shown}: has no CRS, and its catalogue declares none")
-    if not own:
-        try:
-            grid.known_crs(str(crs))
-        except ValueError as error:
-            raise InputError(f"{shown}: has no CRS, and what its catalogue declares cannot be used: {error}") from None
-    if transform.b or transform.d:
-        raise InputError(f"{shown}: is rotated; expected a north-up raster")
-    geobox = grid.with_code(GeoBox(shape, transform, own or crs))
-    return geobox, nodata, scale if scale != 1 else None, offset or None
 
 
 def _tries(reader: Reader, location: str) -> int:

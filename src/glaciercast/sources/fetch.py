@@ -66,7 +66,7 @@ class Fetcher:
             If the cache cannot be written.
         """
         location = locate(item, asset)
-        href = hrefs.shown(location)
+        href = hrefs.redact(location) if hrefs.is_remote(location) else location  # whole: names differ in their last letters
         key = self._key(item, asset, location, target)
         if key is not None and self.cache is not None:
             entry = self.cache.get(key)

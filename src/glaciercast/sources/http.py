@@ -193,6 +193,8 @@ class Client:
                 retries=False, redirect=False, preload_content=False,
             )  # fmt: skip
         except SSLError as error:
+            if not answers.untrusted(error):  # such as a server that hangs up during the handshake
+                raise Passing(answers.reason(error)) from None
             raise SourceError(f"{redact(url)}: no trusted connection ({answers.reason(error)})") from None
         except (LocationValueError, UnicodeError):
             raise InputError(f"{redact(url)}: not a usable URL") from None

@@ -21,6 +21,8 @@ TOKEN = "EARTHDATA_TOKEN"
 """Environment variable that holds the token of an Earthdata login; it is sent to `EARTHDATA` servers only."""
 EARTHDATA = ".nsidc.org"
 KINDS = (".shp", ".gpkg", ".geojson", ".json")
+BEGINS = {".shp": b"\x00\x00\x27\x0a", ".gpkg": b"SQLite format 3\x00", ".geojson": b"{", ".json": b"{"}
+"""Ending → first bytes."""
 PARTS = (*KINDS, ".shx", ".dbf", ".prj", ".cpg", ".qix")
 """Endings of what is taken out of an archive."""
 LARGEST = 2_000_000_000
@@ -50,7 +52,17 @@ def at_hand(location: str, reader: Reader | None) -> Iterator[Path]:
             raise InputError(
                 f"{path}: expected a shapefile, GeoPackage, GeoJSON or a zip archive of one, found '{path.suffix or path.name}'"
             )
+        _check_kind(path)
         yield path
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is another kind of file than its name says: GDAL goes by the content, and some kinds name other files and servers."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    begins = BEGINS[path.suffix.lower()]
+    if not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(begins):
+        raise InputError(f"{path}: cannot be read: its content is not that of a {path.suffix.lower()} file")
 
 
 def _download(url: str, folder: Path, reader: Reader | None) -> Path:

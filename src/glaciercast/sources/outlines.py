@@ -219,9 +219,9 @@ def _outline(rows: GeoDataFrame, shown: str) -> Outline:
     one = rows.iloc[0] if len(rows) == 1 else None
     columns = {key: _column(rows, names) for key, names in (("id", ID), ("name", NAME), ("area", AREA), ("surging", SURGING))}
     texts = {key: "" if one is None or columns[key] is None else _printable(one[columns[key]]) for key in ("id", "name")}
-    areas = np.array([] if columns["area"] is None else rows[columns["area"]], float)
-    listed = areas.size > 0 and bool(np.isfinite(areas).all() and (areas > 0).all())
-    kinds = set() if columns["surging"] is None else set(rows[columns["surging"]].dropna())
+    areas = _numbers(rows, columns["area"])
+    listed = columns["id"] is not None and areas.size > 0 and bool(np.isfinite(areas).all() and (areas > 0).all())
+    kinds = set(_numbers(rows, columns["surging"])) & set(SURGE)
     return Outline(
         name=texts["name"] if one is not None else f"{len(rows)} glaciers",
         rgi_id=texts["id"] or None,
@@ -231,6 +231,13 @@ def _outline(rows: GeoDataFrame, shown: str) -> Outline:
         source=shown,
         attribution=RGI if columns["id"] is not None else "",
     )
+
+
+def _numbers(rows: GeoDataFrame, column: str | None) -> np.ndarray:
+    """Return an attribute as numbers, float64; NaN where it is none."""
+    import pandas as pd
+
+    return np.array([] if column is None else pd.to_numeric(rows[column], errors="coerce"), float)
 
 
 def _column(frame: GeoDataFrame, names: tuple[str, ...]) -> str | None:

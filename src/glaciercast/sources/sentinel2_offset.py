@@ -74,7 +74,8 @@ def verify_offsets(found: Sequence[Darkness]) -> dict[str, Offset]:
     2. An offset that makes dark pixels impossible (below `IMPOSSIBLE`) is not the item's.
     3. Else the item is compared with the median of the `NEIGHBOURS` nearest dates whose offset is certain by 1 or 2 (with fewer than
        `FEWEST` of them, of all, as their metadata state): the other offset is taken only where the stated one is off by more than
-       `SUSPICIOUS` and the other fits to `ALIKE`. A bright scene differs by another amount than the offset and keeps its own.
+       `SUSPICIOUS` and the other fits to `ALIKE`. A bright scene differs by another amount than the offset and keeps its own. Dates
+       whose offsets are not certain vouch for no offset with which dark pixels are brighter than `SUSPICIOUS`: all may be wrong alike.
     4. What neither decides keeps what the metadata state, and is called unverified.
 
     Returns
@@ -84,10 +85,10 @@ def verify_offsets(found: Sequence[Darkness]) -> dict[str, Offset]:
     """
     usable = [one for one in found if one.number is not None]
     certain = [one for one in usable if _is_certain(one)]
-    return {one.item: _decide(one, _usual(one, certain, usable)) for one in found}
+    return {one.item: _decide(one, *_usual(one, certain, usable)) for one in found}
 
 
-def _decide(one: Darkness, usual: float | None) -> Offset:
+def _decide(one: Darkness, usual: float | None, known: bool) -> Offset:
     stated = one.stated
     if not one.shifted:
         return stated
@@ -99,9 +100,12 @@ def _decide(one: Darkness, usual: float | None) -> Offset:
         return Offset(stated.number, f"{stated.how}; unverified: no dates to compare with")
     other = _OFFSETS[1 - _OFFSETS.index(stated.number)]
     off, other_off = (abs(_reflectance(one.number, number) - usual) for number in (stated.number, other))
+    bright = {number for number in _OFFSETS if not known and _reflectance(one.number, number) > SUSPICIOUS}
+    if off <= ALIKE and stated.number in bright:  # all of these dates may carry an offset that their metadata deny
+        return Offset(stated.number, f"{stated.how}; unverified: dark pixels are bright on all dates")
     if off <= ALIKE:
         return _by_data(stated, stated.number)
-    if off > SUSPICIOUS and other_off <= ALIKE:
+    if off > SUSPICIOUS and other_off <= ALIKE and other not in bright:
         return _by_data(stated, other)
     return Offset(stated.number, f"{stated.how}; unverified: dark pixels are unlike those of neighbouring dates")
 
@@ -115,14 +119,15 @@ def _is_certain(one: Darkness) -> bool:
     return not one.shifted or (one.number is not None and _reflectance(one.number, _OFFSETS[1]) < IMPOSSIBLE)
 
 
-def _usual(one: Darkness, certain: Sequence[Darkness], usable: Sequence[Darkness]) -> float | None:
-    """Return the median reflectance of the dark pixels of neighbouring dates; None with too few of them."""
+def _usual(one: Darkness, certain: Sequence[Darkness], usable: Sequence[Darkness]) -> tuple[float | None, bool]:
+    """Return the median reflectance of the dark pixels of neighbouring dates (None: too few), and whether their offsets are certain."""
     for known, others in ((True, certain), (False, usable)):
         near = sorted((other for other in others if other.item != one.item), key=lambda other: abs(other.time - one.time))[:NEIGHBOURS]
         if len(near) >= FEWEST:
             numbers = [0 if known or _is_certain(other) else other.stated.number for other in near]
-            return float(np.median([_reflectance(other.number, number) for other, number in zip(near, numbers, strict=True)]))
-    return None
+            middle = np.median([_reflectance(other.number, number) for other, number in zip(near, numbers, strict=True)])
+            return float(middle), known
+    return None, False
 
 
 def _reflectance(number: float | None, offset: int) -> float:

@@ -10,6 +10,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import yaml
@@ -191,6 +192,8 @@ def _address(location: str) -> str:
     path = hrefs.local_path(location).resolve()
     if path.is_dir():
         path = path / "catalog.json"
+    if not path.is_file() and (path.suffix or path.parent != Path.cwd()):
+        raise InputError(f"{path}: no such catalogue; expected a catalog.json or its folder")
     if not path.is_file():
         raise InputError(f"{unknown('catalogue', location, known())}; or the URL of a STAC API, or the path of a catalog.json")
     return str(path)

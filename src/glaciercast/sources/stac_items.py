@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Instant = str | date | np.datetime64
 Period = tuple[pd.Timestamp, pd.Timestamp]
+ZONE = re.compile(r":.*[+-]\d\d(:?\d\d)?$")
+"""How a time ends that has another zone than UTC."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,12 @@ def _edge(value: Instant, last: bool) -> pd.Timestamp:
         value = str(value)
     try:
         if isinstance(value, str):
+            if ZONE.search(value):  # a period would drop it without a word
+                return _naive(datetime.fromisoformat(value))
             whole = pd.Period(value.removesuffix("Z"))
             return whole.end_time if last else whole.start_time
         return _naive(value)
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:  # no date at all is NaT, whose period has no ends
         raise InputError(f"date '{value}': expected a date such as 2020-07-31") from error
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from glaciercast import grid
+from glaciercast.errors import InputError
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -150,5 +151,10 @@ def _per_target_pixel(geobox: GeoBox, target: GeoBox) -> float:
 @functools.lru_cache(maxsize=32)
 def _transformer(source: str, target: str) -> Transformer:
     from pyproj import Transformer
+    from pyproj.exceptions import ProjError
 
-    return Transformer.from_crs(source, target, always_xy=True)
+    try:
+        return Transformer.from_crs(source, target, always_xy=True)
+    except ProjError:
+        names = " to ".join(" ".join(crs.split())[:60] for crs in (source, target))
+        raise InputError(f"no transformation leads from {names}; is it a CRS of the Earth?") from None

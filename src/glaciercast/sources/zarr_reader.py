@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import math
 import re
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -27,6 +28,9 @@ SAMPLE = 4
 """Chunks whose sizes stand for those of all."""
 ABSENT = re.compile(r": (404|410), not found$")
 """How the client's error ends where a server has no such file; a chunk that is absent holds the fill value."""
+
+MAX_CHUNK_BYTES = 2**30
+"""Of one chunk when decoded: what a store claims is not to be believed; ITS_LIVE's have 4 MB."""
 
 
 class ReaderStore(Store):
@@ -170,11 +174,21 @@ def open_group(reader: Reader, location: str, cache: Path | None = None) -> zarr
 
 
 def array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
-    """Return an array of a group, or None where there is none of that name."""
+    """Return an array of a group, or None where there is none of that name.
+
+    Raises
+    ------
+    SourceError
+        If its metadata cannot be used: a type or codec that is unknown, or one that would run code (pickle).
+    """
     try:
         found = group[name]
     except KeyError:
         return None
+    except (ValueError, TypeError) as error:
+        store = group.store
+        place = f"{hrefs.shown(store.location)}/{name}" if isinstance(store, ReaderStore) else name
+        raise SourceError(f"{place}: its Zarr metadata cannot be used: {' '.join(str(error).split())[:160]}") from error
     return found if isinstance(found, zarr.Array) else None
 
 
@@ -196,6 +210,10 @@ def window(source: zarr.Array[Any], at: tuple[slice, ...] = ()) -> np.ndarray:
     store = source.store
     assert isinstance(store, ReaderStore)
     tries = store.reader.client.policy.tries
+    if (most := math.prod(source.chunks) * source.dtype.itemsize) > MAX_CHUNK_BYTES:
+        raise SourceError(
+            f"{hrefs.shown(store.location)}/{source.name.strip('/')}: claims chunks of {most / 1e9:.1f} GB; not to be believed"
+        )
     for attempt in range(tries):
         store.touched = set()
         try:

@@ -7,13 +7,18 @@ from typing import Any
 
 from glaciercast import config, grid, runs, schema, sites, store
 from glaciercast.cube.settings import Fetching, SiteBuild
+from glaciercast.errors import InputError
 from glaciercast.progress import note
+from glaciercast.sources import hrefs, stac
 from glaciercast.sources.landsat import Landsat
 from glaciercast.sources.modis import ModisProduct
 from glaciercast.sources.sentinel2 import Sentinel2
 from glaciercast.workflow import parts
 from glaciercast.workflow.parts import Part
 from glaciercast.workflow.session import Session
+
+PATHS = ("outline", "site.outline", "catalogue", "itslive_catalogue")
+"""Keys that name a file, unless they name an address or a known catalogue."""
 
 
 def read_build(source: str | Path, overrides: dict[str, Any] | None = None) -> SiteBuild:
@@ -26,13 +31,27 @@ def read_build(source: str | Path, overrides: dict[str, Any] | None = None) -> S
     """
     from_file = is_file(source)
     data: dict[str, Any] = config.read_yaml(source) if from_file else {"site": str(source)}
-    return config.parse(SiteBuild, config.merge(with_site(data), overrides or {}), str(source) if from_file else f"build of {source}")
+    keys = config.merge(with_site(data, Path(source).parent), anchored(overrides or {}, Path()))
+    return config.parse(SiteBuild, keys, str(source) if from_file else f"build of {source}")
 
 
-def with_site(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a build with the site written out where it was a name or an RGI id."""
+def with_site(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the keys of a build with the site written out where it was a name or an RGI id, and files seen from `folder` made absolute."""
     site = data.get("site")
-    return data | {"site": config.plain(sites.find(site))} if isinstance(site, str) else data
+    if isinstance(site, str):
+        return anchored(data, folder) | {"site": config.plain(sites.find(site))}
+    return anchored(data, folder) | ({"site": anchored(site, folder)} if isinstance(site, dict) else {})
+
+
+def anchored(keys: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return keys with the paths of outlines and catalogues made absolute, so that a run may go on from another folder."""
+    return {key: _absolute(value, folder) if key in PATHS and isinstance(value, str) else value for key, value in keys.items()}
+
+
+def _absolute(place: str, folder: Path) -> str:
+    if place in stac.known() or hrefs.is_remote(place) or place.startswith(("s3:", "file:")):
+        return place
+    return str((folder / place).resolve())
 
 
 def is_file(source: str | Path) -> bool:
@@ -48,10 +67,18 @@ def read_fetching(options: dict[str, Any] | None = None) -> Fetching:
 def plan(settings: SiteBuild, fetching: Fetching | None = None) -> dict[str, Any]:
     """Return what `build_site` would fetch, by product: items, months, and bytes estimated from the headers of a few scenes.
 
-    Nothing is written, and of the images nothing but headers is read.
+    Outside the cache nothing is written, and of the images nothing but headers is read (of velocities, a few chunks). A product of which
+    a search finds nothing has the ``error`` that the build would end with.
     """
+    found: dict[str, dict[str, Any]] = {}
     with Session.open(settings, fetching or Fetching()) as session:
-        found = {part.name: part.plan() for part in _parts(session)}
+        for part in _parts(session):
+            try:
+                found[part.name] = part.plan()
+            except InputError as error:
+                if len(settings.products) == 1:
+                    raise
+                found[part.name] = {"bytes": 0, "error": str(error), "text": f"nothing: {error}"}
     total = sum(facts["bytes"] for facts in found.values())
     return {"site": settings.site.name, "grid": grid.describe(grid.make(settings.site.grid)), "bytes": total, "products": found}
 
@@ -71,9 +98,13 @@ def build_in(settings: SiteBuild, folder: Path, fetching: Fetching | None = None
     """Build the cube of a site as ``cube.zarr`` in an open run folder."""
     cube = folder / "cube.zarr"
     with Session.open(settings, fetching or Fetching(), folder) as session:
+        made = _parts(session)
+        for part in made:  # an empty search is told before anything is fetched, and leaves a folder for a better one
+            part.find()
+        session.keep()
         store.create(cube, schema.root_attributes(settings.site.title))
         products = {}
-        for part in _parts(session):
+        for part in made:
             note(f"{settings.site.title}: {part.name}")
             products[part.name] = part.build(cube)
         return {"cube": str(cube), "site": settings.site.name, "products": products, "network": session.network()}

@@ -94,13 +94,16 @@ def _outline(path: str | Path | None, rgi_id: str | None, site: Site | None, cub
     import shapely
 
     from glaciercast import grid
+    from glaciercast.sources import outlines
 
-    if path is None and site is not None:
-        path = site.outline
     if path is not None:
-        from glaciercast.sources import outlines
-
         read = outlines.read(path, rgi_id=rgi_id)
+        return read.source, read.geometry
+    if site is not None and site.outline is not None:
+        read = outlines.read(site.outline, rgi_id=rgi_id, box=site.box)
+        several = read.rgi_id is None and bool(read.attribution)  # of an inventory
+        if several and rgi_id is None and site.rgi_id is not None:  # neighbours may stick out of the box
+            read = outlines.read(site.outline, rgi_id=site.rgi_id)
         return read.source, read.geometry
     if site is not None:
         if site.outline_box is None:

@@ -36,6 +36,9 @@ class Part(Protocol):
     def name(self) -> str:
         """Name in results, such as ``landsat``."""
 
+    def find(self) -> None:
+        """Search; raise what an empty search raises."""
+
     def plan(self) -> dict[str, Any]:
         """Return ``scenes``, ``months``, ``first``, ``last``, ``bytes`` (estimated) and ``text``, reading headers at most."""
 
@@ -53,6 +56,10 @@ class Terrain:
     @cached_property
     def _items(self) -> list[pystac.Item]:
         return self.session.found(self.name, lambda: dem.find(self.session.catalogue, self.session.target))
+
+    def find(self) -> None:
+        """Search, and read the outline."""
+        _ = self._items, self.session.outline
 
     def plan(self) -> dict[str, Any]:
         """Return what would be fetched."""
@@ -86,6 +93,10 @@ class Optical:
     def _overpasses(self) -> list[Overpass]:
         items = self.session.found(self.name, lambda: self.session.search(self.product.collection, self.product.keep, self.product.words))
         return self.product.overpasses(items)
+
+    def find(self) -> None:
+        """Search."""
+        _ = self._overpasses
 
     def plan(self) -> dict[str, Any]:
         """Return what would be fetched if every overpass counted."""
@@ -121,6 +132,10 @@ class Velocity:
         return session.found(
             self.name, lambda: session.velocity_catalogue.search(settings.itslive.collection, settings.site.box, "1980", "2100")
         )
+
+    def find(self) -> None:
+        """Search."""
+        _ = self._items
 
     def plan(self) -> dict[str, Any]:
         """Return what would be fetched."""
@@ -163,6 +178,10 @@ class Temperature:
     @cached_property
     def _items(self) -> list[pystac.Item]:
         return self.session.found(self.name, lambda: self.session.search(self.product.collection, self.product.keep, self.product.words))
+
+    def find(self) -> None:
+        """Search."""
+        _ = self._items
 
     def plan(self) -> dict[str, Any]:
         """Return what would be fetched."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import pystac
     from odc.geo.geobox import GeoBox
 
+SIGNATURES = frozenset({"sig", "signature", "token", "access_token", "api_key", "apikey", "x-amz-signature", "x-goog-signature"})
+"""Keys of a query that hold a secret."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -38,6 +42,7 @@ class Session:
     catalogue: Catalogue
     velocity_catalogue: Catalogue
     folder: Path | None
+    _new: dict[str, list[pystac.Item]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -92,17 +97,24 @@ class Session:
         return self.catalogue.search(collection, self.settings.site.box, self.settings.start, self.settings.end, keep, words)
 
     def found(self, name: str, search: Callable[[], list[pystac.Item]]) -> list[pystac.Item]:
-        """Return the items that an earlier run of this build found, else those of `search`, which are then kept in ``items/``."""
+        """Return the items that an earlier run of this build found and kept, else those of `search`."""
         import pystac
 
-        if self.folder is None:
-            return search()
-        file = self.folder / "items" / f"{name}.json"
-        if file.exists():
+        file = None if self.folder is None else self.folder / "items" / f"{name}.json"
+        if file is not None and file.exists():
             return [pystac.Item.from_dict(item, migrate=False) for item in runs.read_json(file)["features"]]
-        items = search()
-        runs.write_json(file, {"type": "FeatureCollection", "features": [item.to_dict(transform_hrefs=False) for item in items]})
+        items = self._new[name] = search()
         return items
+
+    def keep(self) -> None:
+        """Keep what was found in ``items/``, for a run that goes on after an interruption.
+
+        Items whose addresses came signed are not kept: a signature is a secret, and it would have ended by the next run.
+        """
+        for name, items in self._new.items():
+            if self.folder is not None and not any(_is_signed(asset.href) for item in items for asset in item.assets.values()):
+                features = [item.to_dict(transform_hrefs=False) for item in items]
+                runs.write_json(self.folder / "items" / f"{name}.json", {"type": "FeatureCollection", "features": features})
 
     def network(self) -> dict[str, Any]:
         """Return how much was asked of servers: ``requests``, ``bytes`` and ``retries`` (reason → number)."""
@@ -112,6 +124,10 @@ class Session:
             for reason, number in part.retries.items():
                 retries[reason] = retries.get(reason, 0) + number
         return {"requests": sum(part.requests for part in parts), "bytes": sum(part.bytes for part in parts), "retries": retries}
+
+
+def _is_signed(href: str) -> bool:
+    return not SIGNATURES.isdisjoint(key.lower() for key, _ in parse_qsl(urlsplit(href).query))
 
 
 def _signer(location: str, fetching: Fetching) -> Signer | None:

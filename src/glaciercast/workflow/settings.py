@@ -75,7 +75,7 @@ def read_run_config(path: str | Path, overrides: dict[str, Any] | None = None, f
     if isinstance(data.get("recipe"), str):
         data["recipe"] = config.plain(recipes.read(Path(path).parent / data["recipe"]))
     if isinstance(data.get("build"), dict):
-        data["build"] = acquisition.with_site(data["build"])
+        data["build"] = acquisition.with_site(data["build"], Path(path).parent)
     parsed = config.parse(RunConfig, config.merge(data, overrides or {}), str(path))
     if parsed.recipe is None:
         return parsed

@@ -133,11 +133,11 @@ def report(folder: str | Path) -> dict[str, Any]:
     return {"report": str(assemble.write_report(folder))}
 
 
-def run(settings: RunConfig, out: str | Path) -> dict[str, Any]:
+def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) -> dict[str, Any]:
     """Do everything: build, align, train, score, forecast, report; all in one run folder."""
     with runs.run_folder(out, "run", settings) as folder:
         cube = folder / "cube.zarr"
-        built = _built(settings, folder, cube)
+        built = _built(settings, folder, cube, fetching)
         aligned = align_cube(cube, settings.align)
         benches.compare_masks(settings, folder)
         workbench = Workbench.open(cube, folder, settings)
@@ -153,13 +153,13 @@ def run(settings: RunConfig, out: str | Path) -> dict[str, Any]:
     return summary
 
 
-def _built(settings: RunConfig, folder: Path, cube: Path) -> dict[str, Any]:
+def _built(settings: RunConfig, folder: Path, cube: Path, fetching: Fetching | None) -> dict[str, Any]:
     """Build the cube of a whole run; a site's products must cover its glacier before anything is trained on them."""
     if settings.recipe is not None:
         note(f"{settings.recipe.title}: {settings.recipe.note}")
         return build_optical(settings.recipe, cube)
     assert settings.build is not None
-    built = acquisition.build_in(settings.build, folder)
+    built = acquisition.build_in(settings.build, folder, fetching)
     site = settings.build.site
     if site.outline is None and site.outline_box is None:
         note(f"{site.title}: no outline is known, so its products are not audited")
