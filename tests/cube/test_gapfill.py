@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from glaciercast.cube import gapfill
+from glaciercast.errors import InputError
 
 
 def slow_fill(values: np.ndarray, radius: int | None) -> np.ndarray:
@@ -73,3 +74,26 @@ def test_carrying_forward_takes_from_before_only():
     now, before = np.array([[np.nan, 2.0]], "float32"), np.array([[1.0, 1.0]], "float32")
     np.testing.assert_array_equal(gapfill.carry_forward(now, before), [[1.0, 2.0]])
     np.testing.assert_array_equal(gapfill.carry_forward(now, None), now)
+
+
+@settings(deadline=None)
+@given(hnp.arrays("float32", (3, 9, 9), elements=st.one_of(st.floats(-1, 1, width=32), st.just(np.nan))), st.booleans())
+def test_bands_are_filled_as_if_each_were_alone(bands, same_mask):
+    if same_mask:
+        bands = np.where(np.isnan(bands[:1]), np.float32(np.nan), np.nan_to_num(bands))
+    alone = [gapfill.fill_spatially(band) for band in bands]
+    np.testing.assert_array_equal(gapfill.fill_spatially(bands), np.stack(alone))
+
+
+@pytest.mark.parametrize("radius", [None, 5, 9])
+def test_deep_gaps_equal_the_slow_reference(radius):
+    rng = np.random.default_rng(3)
+    scene = rng.uniform(-1, 1, (30, 33)).astype("float32")
+    scene[:, 4:25] = np.nan
+    scene[12, 15] = 0.25
+    np.testing.assert_allclose(gapfill.fill_spatially(scene, radius), slow_fill(scene, radius), atol=1e-6)
+
+
+def test_an_infinite_value_is_refused():
+    with pytest.raises(InputError, match=r"gap fill: expected finite values"):
+        gapfill.fill_spatially(np.array([[1.0, np.inf]], "float32"))
