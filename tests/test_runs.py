@@ -78,3 +78,17 @@ def test_a_run_that_was_refused_before_it_made_anything_leaves_its_folder_free(t
     with runs.run_folder(folder, "train", Settings(value=2)):
         pass
     assert json.loads((folder / "run.json").read_text())["command"] == "train"
+
+
+def test_a_run_killed_before_its_state_was_written_is_no_foreign_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / "config.yml").write_text("value: 1\n")
+    with runs.run_folder(folder, "build", Settings()):
+        pass
+    assert runs.is_complete(folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.yml").write_text("a user's own")
+    with pytest.raises(RunFolderError, match="not a run folder"), runs.run_folder(tmp_path / "mine", "build", Settings()):
+        pass

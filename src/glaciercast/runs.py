@@ -118,6 +118,9 @@ def _state_for(folder: Path, wanted: dict[str, str]) -> dict[str, Any] | None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not (folder / STATE).is_file():
+        held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if ".lock" in held and held <= EMPTY:  # killed before its state was written
+            return None
         raise RunFolderError(f"{folder}: exists and is not a run folder of glaciercast; choose another --out")
     state = read_json(folder / STATE)
     if state.get("status") == "complete":

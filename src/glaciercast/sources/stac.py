@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pystac import Item
 
     from glaciercast.sources.access import Reader
+    from glaciercast.sources.http import Client
     from glaciercast.sources.signing import Signer
 
 MOST = 1000
@@ -58,13 +59,13 @@ def known() -> dict[str, Known]:
     return {name: config.parse(Known, keys, f"catalogue {name}") for name, keys in yaml.safe_load(text).items()}
 
 
-def signer(location: str) -> Signer | None:
-    """Return what signs the addresses of a catalogue's assets, given its name or URL; None where nothing does."""
+def signer(location: str, client: Client | None = None) -> Signer | None:
+    """Return what signs the addresses of a catalogue's assets, given its name or URL; None where nothing does. `client` asks for tokens."""
     for name, entry in known().items():
         if location.rstrip("/") in (name, entry.url) and entry.signing == "sas":
             from glaciercast.sources.signing import SasSigner
 
-            return SasSigner()
+            return SasSigner(client=client)
     return None
 
 

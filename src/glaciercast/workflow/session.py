@@ -131,6 +131,7 @@ def _is_signed(href: str) -> bool:
 
 
 def _signer(location: str, fetching: Fetching) -> Signer | None:
+    client = Client(fetching.policy, connections=2)
     if fetching.token_url is not None:
-        return SasSigner(fetching.token_url, fetching.token_host, Client(fetching.policy, connections=2))
-    return stac.signer(location)
+        return SasSigner(fetching.token_url, fetching.token_host, client)
+    return stac.signer(location, client)
