@@ -50,6 +50,7 @@ def _final(folder):
     return {entry["verdict"]["scene_id"]: entry["verdict"] for entry in building.verdicts(folder, "landsat") if entry["final"]}
 
 
+@pytest.mark.slow
 def test_verdicts_under_the_old_outline_do_not_count(settings, tmp_path, monkeypatch):
     _interrupted(settings, tmp_path, monkeypatch, "begin")
     before = _final(tmp_path / "run")
@@ -61,6 +62,7 @@ def test_verdicts_under_the_old_outline_do_not_count(settings, tmp_path, monkeyp
     assert resumed["products"] == fresh["products"]
 
 
+@pytest.mark.slow
 def test_scenes_under_two_outlines_are_not_mixed(settings, tmp_path, monkeypatch):
     _interrupted(settings, tmp_path, monkeypatch, "write", step=2)
     _shrink(tmp_path / "outline.geojson")
