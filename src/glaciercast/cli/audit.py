@@ -71,9 +71,8 @@ def _text(result: dict[str, Any]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     table = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     area = result["regions"]["outline"]["area_km2"]
-    head = (
-        f"outline: {result['outline']}, {area:.1f} km²; expected: {result['min_cover']:.0%} of it and of the lake's surroundings observed"
-    )
+    lake = " and of the lake's surroundings" if "lake" in result["regions"] else ""
+    head = f"outline: {result['outline']}, {area:.1f} km²; expected: {result['min_cover']:.0%} of it{lake} observed"
     return "\n".join([head, "", *table, *([result["figure"]] if result["figure"] else [])])
 
 
