@@ -1,0 +1,243 @@
+"""Co-registration: how far a scene lies beside a reference, measured on stable ground, and the scene moved back by it.
+
+The scene is matched by maximising the correlation of its texture with that of the reference over the pixels that are clear in both and lie
+off the ice (the criterion of Evangelidis & Psarakis 2008, ECC, by Gauss–Newton steps with gain and offset), coarse to fine, from the best
+whole shift by masked correlation (Padfield 2012). Texture is the image less its local mean, without its finest detail: sampling aliases
+that, and interpolation gets it wrong. A scene that cannot be matched safely is flagged and left where it is.
+
+Sources: Evangelidis & Psarakis (2008), IEEE Transactions on Pattern Analysis and Machine Intelligence 30, 1858–1865; Padfield (2012), IEEE
+Transactions on Image Processing 21, 2706–2718; Keys (1981), IEEE Transactions on Acoustics, Speech, and Signal Processing 29, 1153–1160.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from glaciercast.config import Config
+from glaciercast.cube import coregister_kernels as kernels
+from glaciercast.cube.coregister_move import Interpolation, Match, Motion, composed
+from glaciercast.errors import InputError
+
+COLUMNS: dict[Motion, int] = {"translation": 2, "euclidean": 3, "affine": 6}
+LEVELS = 3
+"""Pyramid: whole, halves and quarters of the resolution."""
+SMALLEST, ENOUGH = 24, 400
+"""Pixels that the shorter side of a coarser level must have, and common usable pixels."""
+SAME, STEPS = 1e-3, 12
+"""Pixels of a step that ends the iteration, and the most steps."""
+
+
+class CoregistrationConfig(Config):
+    """How scenes are matched, and which matches are believed."""
+
+    motion: Motion = Field(default="translation", description="what may differ: shift; with rotation; with scale and shear too")
+    max_shift: float = Field(
+        default=8.0, gt=0, le=200, description="largest shift that is believed, pixels; it is searched a little beyond"
+    )
+    min_correlation: float = Field(default=0.3, gt=0, lt=1, description="least correlation of the textures that is believed")
+    min_valid: float = Field(default=0.05, gt=0, le=1, description="least share of the scene that is clear stable ground in both")
+    radius: int = Field(default=8, ge=2, le=100, description="pixels around each of which the local mean is taken off")
+    smoothing: int = Field(default=2, ge=1, le=8, description="passes of the binomial filter against fine detail and noise")
+    doubt: float = Field(
+        default=3.0, gt=0, description="residuals beyond so many standard deviations count little (missed cloud, new snow)"
+    )
+    interpolation: Interpolation = Field(default="cubic", description="how accepted scenes are moved")
+
+
+@dataclass(frozen=True)
+class Level:
+    """Texture of one level of the pyramid, float32 (y, x), and where it counts, bool (y, x)."""
+
+    texture: np.ndarray
+    usable: np.ndarray
+
+
+@dataclass(frozen=True)
+class Textured:
+    """A scene or reference ready for matching: its pyramid from fine to coarse. Made once, a reference serves every scene."""
+
+    levels: tuple[Level, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the scene."""
+        height, width = self.levels[0].texture.shape
+        return height, width
+
+
+def textured(values: np.ndarray, clear: np.ndarray, stable: np.ndarray, config: CoregistrationConfig | None = None) -> Textured:
+    """Return the texture of a scene on clear stable ground.
+
+    Parameters
+    ----------
+    values
+        One band, (y, x), any unit; NaN is no data.
+    clear
+        Where neither cloud nor shadow hides the ground, bool (y, x).
+    stable
+        Where the ground does not move, such as off the glacier's outline, bool (y, x).
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, or the scene is smaller than 16×16 pixels.
+    """
+    config = config or CoregistrationConfig()
+    _check(values, clear, stable)
+    usable = np.asarray(clear, bool) & np.asarray(stable, bool) & np.isfinite(values)
+    layer = np.where(usable, values, 0).astype("float32")
+    levels = [_level(layer, usable, config.radius, config.smoothing)]
+    while len(levels) < LEVELS and min(layer.shape) // 2 >= SMALLEST:
+        layer, usable = kernels.halve(layer, usable)
+        levels.append(_level(layer, usable, config.radius, 1))  # a first guess; more would cost much ground beside clouds
+    return Textured(tuple(levels))
+
+
+def reference(frames: Iterable[tuple[np.ndarray, np.ndarray]], stable: np.ndarray, config: CoregistrationConfig | None = None) -> Textured:
+    """Return the reference that earlier scenes make: the median of their values where they are clear.
+
+    Give it only scenes that were available before those to be matched (for a model: scenes of its training years), as whatever is in the
+    reference shapes what is matched to it. What all of them are off by on average cannot be seen; the more scenes, the less that is.
+
+    Parameters
+    ----------
+    frames
+        Values (y, x) and clear (bool, y, x) of each scene, as in `textured`.
+    stable
+        Where the ground does not move, bool (y, x).
+
+    Raises
+    ------
+    InputError
+        If there is no scene, or their shapes differ.
+    """
+    stack: list[np.ndarray] = []
+    for values, clear in frames:
+        _check(values, clear, stable)
+        stack.append(np.where(clear, values, np.nan).astype("float32"))
+    if not stack:
+        raise InputError("reference for co-registration: expected at least one earlier scene, found none")
+    middle = _median(stack)
+    return textured(middle, np.isfinite(middle), stable, config)
+
+
+def match(reference: Textured, scene: Textured, config: CoregistrationConfig | None = None) -> Match:
+    """Return where `scene` lies against `reference`, and whether that is to be believed.
+
+    Gain and offset between the two do not matter. Exchanging the two negates the shift (to the error of the estimate).
+
+    Raises
+    ------
+    InputError
+        If the two differ in shape.
+    """
+    config = config or CoregistrationConfig()
+    if reference.shape != scene.shape:
+        raise InputError(f"co-registration: expected a scene of {reference.shape} pixels as the reference, found {scene.shape}")
+    shared = _shared(reference.levels[0], scene.levels[0]) / float(np.prod(reference.shape))
+    if shared < config.min_valid:
+        return _refused(shared, f"clear stable ground on {shared:.1%} of the scene, at least {config.min_valid:.0%}")
+    pairs = list(zip(reference.levels, scene.levels, strict=True))
+    while _shared(*pairs[-1]) < ENOUGH and len(pairs) > 1:
+        pairs.pop()
+    start = _seed(*pairs[-1], config.max_shift / 2 ** (len(pairs) - 1))
+    if start is None:
+        return _refused(shared, "no texture on stable ground")
+    matrix = np.array([[1, 0, start[0]], [0, 1, start[1]]], dtype="float64")
+    for pair in pairs[:0:-1]:
+        guess = _refine(*pair, matrix, "translation", config.doubt)
+        matrix = matrix if guess is None else guess[0]
+        matrix[:, 2] *= 2
+    found = _refine(*pairs[0], matrix, config.motion, config.doubt)
+    return _refused(shared, "the match did not settle") if found is None else _judged(*found, shared, reference.shape, config)
+
+
+def _check(values: np.ndarray, clear: np.ndarray, stable: np.ndarray) -> None:
+    if not values.shape == clear.shape == stable.shape or values.ndim != 2:
+        raise InputError(f"co-registration: values, clear and stable differ in shape: {values.shape}, {clear.shape}, {stable.shape}")
+    if min(values.shape) < 16:
+        raise InputError(f"co-registration: expected a scene of at least 16×16 pixels, found {values.shape[0]}×{values.shape[1]}")
+
+
+def _level(values: np.ndarray, usable: np.ndarray, radius: int, smoothing: int) -> Level:
+    texture = np.where(usable, values - kernels.box_mean(values, usable, radius), np.float32(0))
+    for _ in range(smoothing):
+        texture, usable = kernels.low_pass(texture, usable)
+    return Level(texture, usable)
+
+
+def _median(stack: list[np.ndarray]) -> np.ndarray:
+    """Return the median along the first axis of what has data, NaN where nothing has, float32; row by row, for memory."""
+    out = np.empty(stack[0].shape, dtype="float32")
+    for row, target in enumerate(out):
+        values = np.sort(np.stack([layer[row] for layer in stack]), axis=0)  # NaN last
+        number = np.count_nonzero(np.isfinite(values), axis=0)
+        low, high = (np.maximum(number - 1, 0) // 2, np.maximum(number, 1) // 2)
+        pair = [np.take_along_axis(values, index[None], axis=0)[0] for index in (low, np.minimum(high, np.maximum(number - 1, 0)))]
+        target[:] = np.where(number > 0, (pair[0] + pair[1]) / 2, np.nan)
+    return out
+
+
+def _shared(reference: Level, scene: Level) -> int:
+    return int(np.count_nonzero(reference.usable & scene.usable))
+
+
+def _seed(reference: Level, scene: Level, largest: float) -> tuple[float, float] | None:
+    """Return the best whole shift (columns, rows) by masked correlation, or None where nothing correlates."""
+    reach = min(int(np.ceil(largest)) + 1, min(reference.texture.shape) // 2)
+    r, number = kernels.masked_correlation(reference.texture, reference.usable, scene.texture, scene.usable, reach)
+    r = np.where(number >= max(16, number.max() / 4), r, -2.0)  # a few pixels correlate by chance
+    row, column = (int(index) for index in np.unravel_index(np.argmax(r), r.shape))
+    return None if r[row, column] <= 0 else (float(column - reach), float(row - reach))
+
+
+def _refine(reference: Level, scene: Level, matrix: np.ndarray, motion: Motion, doubt: float) -> tuple[np.ndarray, float] | None:
+    """Return the matrix after Gauss–Newton steps and the correlation there, or None if they diverge or lose the ground."""
+    model, fit, width = COLUMNS[motion], np.array([1.0, 0.0]), np.inf
+    for _ in range(STEPS):
+        normal, right, sums = kernels.normal_equations(
+            reference.texture, reference.usable, scene.texture, scene.usable, matrix, model, fit, width
+        )
+        n, a, b, aa, bb, ab, residuals = sums
+        spread = (aa - a * a / n) * (bb - b * b / n) if n > 4 * len(right) else 0.0
+        if spread <= 0 or np.linalg.cond(normal / np.sqrt(np.outer(np.diag(normal), np.diag(normal)))) > 1e8:
+            return None
+        solution = np.linalg.solve(normal, right)
+        r = (ab - a * b / n) / np.sqrt(spread)
+        if solution[0] <= 0:
+            return None
+        step = solution[2:] / solution[0]
+        matrix = composed(matrix, step, motion, reference.texture.shape)
+        if np.isfinite(width) and np.abs(step[:2]).max() < SAME:
+            return matrix, float(r)
+        if np.abs(step[:2]).max() > max(reference.texture.shape) / 4:
+            return None
+        fit = solution[:2]
+        if np.isfinite(width):  # standard deviation of normal residuals from their mean size
+            scale = 1.2533 * residuals / n
+        else:  # `fit` was a guess until now
+            scale = np.sqrt((bb - b * b / n) / n * max(1 - r * r, 0.0))
+        width = doubt * max(scale, 1e-4 * np.sqrt(bb / n))  # never 0, though the two be equal
+    return matrix, float(r)
+
+
+def _judged(matrix: np.ndarray, r: float, shared: float, shape: tuple[int, int], config: CoregistrationConfig) -> Match:
+    height, width = shape
+    middle = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
+    columns, rows = (float(value) for value in middle[:2] - matrix @ middle)
+    size = max(abs(columns), abs(rows))
+    if size > config.max_shift:
+        reason = f"shift of {size:.1f} pixels, at most {config.max_shift:g}"
+    elif r < config.min_correlation:
+        reason = f"correlation of {r:.2f}, at least {config.min_correlation:g}"
+    else:
+        reason = ""
+    return Match(columns, rows, r, shared, matrix, not reason, reason)
+
+
+def _refused(shared: float, reason: str) -> Match:
+    return Match(np.nan, np.nan, np.nan, shared, np.eye(2, 3), False, reason)
