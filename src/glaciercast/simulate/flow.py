@@ -51,7 +51,9 @@ class Flow:
         return self._combine(self.integrals(start, end) / years)
 
     def integrals(self, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
-        """Return the time integrals of the three factors from `start` to `end`, (3,), years; negative backwards."""
+        """Return the time integrals of the three factors from `start` to `end`, (3,), years; exactly the negative backwards."""
+        if end < start:
+            return -self.integrals(end, start)
         years = (pd.Timestamp(end) - pd.Timestamp(start)) / pd.Timedelta(days=YEAR)
         nodes = max(9, int(abs(years) * KEYS) | 1)
         share = (np.arange(nodes) + 0.5) / nodes
