@@ -1,10 +1,11 @@
 """Gap fill: speed against a copy of the array and against xarray, and error on pixels withheld under the clouds of other dates.
 
-Usage: python benchmarks/gapfill.py [--tune RUN] [--report RUN] [--repeats 15]
+Usage: python benchmarks/gapfill.py [--tune RUN] [--simulated RUN] [--repeats 15] [--report]
 
-RUN is what ``glaciercast simulate`` made; the tables were made with ``shisper-like --seed 0`` to tune and ``parvati-like --seed 0`` to
-report, and with the real Sentinel-2 scenes of the Carpathians that the package nrt carries, which are only reported. Without the runs, only
-those are used. Writes benchmarks/results/gapfill.json and docs/results/gapfill.md.
+RUN is what ``glaciercast simulate`` made; the tables were made with ``shisper-like --seed 0`` to tune and ``parvati-like --seed 0`` as
+``--simulated``, and with the real Sentinel-2 scenes of the Carpathians that the package nrt carries, which are only reported. Without the
+runs, only those are used. Prints the tables; with ``--report`` also writes benchmarks/results/gapfill.json, docs/results/gapfill.md and
+docs/images/gaps.png.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -28,6 +30,10 @@ from scipy import ndimage
 
 from glaciercast.cube import gapfill, masks, seasonfill, timefill
 from glaciercast.cube.indices import ndsi
+from glaciercast.report import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOW = 100
@@ -46,22 +52,52 @@ Series = tuple[np.ndarray, np.ndarray, np.ndarray]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tune", type=Path)
-    parser.add_argument("--report", type=Path)
+    parser.add_argument("--simulated", type=Path)
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     result: dict = {"machine": {"cpus": os.cpu_count(), "platform": platform.platform()}, "speed": speed(options.repeats)}
     if options.tune:
         result["tuning"] = tuned(simulated(options.tune))
     errors = {"Carpathians, Sentinel-2, real": errors_of(carpathians())}
-    if options.report:
-        errors["Parvati-like, Landsat, simulated"] = errors_of(simulated(options.report))
+    if options.simulated:
+        errors["Parvati-like, Landsat, simulated"] = errors_of(simulated(options.simulated))
     result["errors"] = errors
-    out = ROOT / "benchmarks" / "results" / "gapfill.json"
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + "\n")
     page = document(result)
-    (ROOT / "docs" / "results" / "gapfill.md").write_text(page)
     print(page)
+    if options.report:
+        out = ROOT / "benchmarks" / "results" / "gapfill.json"
+        out.parent.mkdir(exist_ok=True)
+        out.write_text(json.dumps(result, indent=2) + "\n")
+        (ROOT / "docs" / "results" / "gapfill.md").write_text(page)
+        figure(errors).savefig(ROOT / "docs" / "images" / "gaps.png", dpi=110)
+
+
+@style.styled
+def figure(errors: dict) -> Figure:
+    """Draw the error of each method against the size of the gap and the distance from its edge."""
+    drawn = style.new_figure(9.5, 2.8 * len(errors) + 0.9)
+    panels = drawn.subplots(len(errors), 2, sharey="row", squeeze=False)
+    for line, (name, part) in zip(panels, errors.items(), strict=True):
+        for panel, what, unit in zip(
+            line, ("gap of ", " from the edge"), ("size of the gap", "distance from the edge of the gap"), strict=True
+        ):
+            groups = [group for group in part["pixels"] if what in group]
+            ticks = [group.removeprefix("gap of ").replace(" and more", " +").partition(" pixels")[0] for group in groups]
+            for (method, mae), colour, marker in zip(part["mae"].items(), style.NETWORK_COLOURS, style.MARKERS, strict=False):
+                values = [np.nan if mae[group] is None else mae[group] for group in groups]
+                ahead = method == TWO_SIDED
+                panel.plot(
+                    ticks, values, color=colour, marker=marker, ls="--" if ahead else "-", lw=2.4 if method == OURS else 1.2, label=method
+                )
+            panel.set_xlabel(f"{unit} (pixels)")
+            panel.grid(axis="y")
+        line[0].set_ylabel("mean absolute error of NDSI (1)")
+        line[0].set_title(f"{name}, {part['steps']} dates")
+        line[0].set_ylim(bottom=0)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=3)
+    return drawn
 
 
 def best(function: Callable[[], object], repeats: int) -> tuple[float, float]:
@@ -106,7 +142,21 @@ def speed(repeats: int) -> dict:
         "plain_compiled_scattered_times_copy": plain / copy,
         "python_loop_one_pass_s": python,
         "time": time_speed(),
+        "season_step_s": season_speed(),
     }
+
+
+def season_speed(steps: int = 26) -> float:
+    """Return the median seconds of a step of the season fill over two years of 800×800 pixels, half of them under blobs of cloud."""
+    rng = np.random.default_rng(2)
+    filler, walls = seasonfill.SeasonFiller(None, (800, 800)), []
+    for step in range(steps):
+        scene = rng.random((800, 800), dtype="float32")
+        scene[ndimage.zoom(rng.standard_normal((41, 41)), 20, order=1)[:800, :800] > 0] = np.nan
+        wall = time.perf_counter()
+        filler.step(scene, np.datetime64("2015-01-01", "ns") + np.timedelta64(30 * step, "D"))
+        walls.append(time.perf_counter() - wall)
+    return float(np.median(walls[steps // 2 :]))
 
 
 @njit
@@ -289,7 +339,7 @@ def tuned(series: Series) -> dict:
 def document(result: dict) -> str:
     speeds, timing = result["speed"], result["speed"]["time"]
     lines = [
-        f"Made by `python benchmarks/gapfill.py --tune RUN --report RUN` on {result['machine']['cpus']} CPUs.",
+        f"Made by `python benchmarks/gapfill.py --tune RUN --simulated RUN --report` on {result['machine']['cpus']} CPUs.",
         "",
         "## Speed",
         "",
@@ -310,6 +360,8 @@ def document(result: dict) -> str:
         f"Linear interpolation in time of 25×400×400 pixels, 40 % missing: {timing['ratio']:.0f} times as fast as xarray's "
         f"`interpolate_na` ({1e3 * timing['ours_s']:.0f} against {1e3 * timing['xarray_s']:.0f} ms; "
         f"CPU time {timing['cpu_ratio']:.0f} times), equal by value.",
+        "",
+        f"A step of the fill by past, season and scene (`SeasonFiller`) takes {1e3 * speeds['season_step_s']:.0f} ms for 800×800 pixels.",
         "",
         "## Error on withheld pixels",
         "",

@@ -1,6 +1,7 @@
 """Regions are written once, noted after their data, checked by hash and resumed."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -207,3 +208,56 @@ def test_a_region_of_another_shape_is_refused(tmp_path):
     writer = begin_pairs(tmp_path / "cube.zarr")
     with pytest.raises(GlaciercastError, match=r"/velocity/made/vx: expected a region of shape \(5, 2, 1\), found \(5, 2, 3\)"):
         writer.write(1, velocities(*TILES[0]), at=(slice(0, PAIRS), *TILES[1]))
+
+
+LARGE = GeoBox.from_bbox((500000, 4000000, 515000, 4009000), "EPSG:32643", resolution=30)
+
+
+def large_coordinates() -> xr.Dataset:
+    return coordinates().drop_vars(["x", "y", "spatial_ref"]).assign_coords(grid.coordinates(LARGE))
+
+
+def test_a_date_is_one_file_an_array_with_chunks_of_256_pixels_inside(tmp_path):
+    import zarr
+
+    path = tmp_path / "cube.zarr"
+    store.create(path, schema.root_attributes("made"))
+    writer = store.RegionWriter(path, "/optical/made", "f")
+    writer.begin(large_coordinates(), VARIABLES)
+    values = np.arange(math.prod(LARGE.shape), dtype="float32").reshape(LARGE.shape)
+    for step in range(3):
+        writer.write(step, {"green": values + step, "swir16": -values, "clear": values % 2 == 0})
+    writer.end()
+    assert len(list((path / "optical/made/green/c").rglob("*"))) == 3 * 3  # c/<date>/0/0
+    array = zarr.open_group(path, path="optical/made", mode="r")["green"]
+    assert array.shards == (1, 512, 512) and array.chunks == (1, 256, 256)
+    green = store.open_cube(path)["optical/made/green"]
+    assert green.data.chunksize == (1, 256, 256)
+    np.testing.assert_array_equal(green[1, 240:270, 250:260], values[240:270, 250:260] + 1)
+    assert store.verify(path) == 9
+
+
+def test_a_cube_of_before_shards_is_read_and_gone_on_with(tmp_path):
+    path = tmp_path / "cube.zarr"
+    store.create(path, schema.root_attributes("made"))
+    writer = store.RegionWriter(path, "/optical/made", "f")
+    writer.begin(coordinates(), VARIABLES, chunks=store.chunks_for((3, *GEOBOX.shape)))
+    writer.write(0, scene(0))
+    again = begin(path)
+    for step in (1, 2):
+        again.write(step, scene(step))
+    again.end()
+    np.testing.assert_array_equal(store.open_cube(path)["optical/made/green"].values, [scene(step)["green"] for step in range(3)])
+    assert store.verify(path) == 9
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "shards"),
+    [
+        ((9, 800, 801), (1, 256, 256), (1, 1024, 1024)),
+        ((9, 256, 10), (1, 256, 10), (1, 256, 10)),
+        ((1, 257, 40), (1, 256, 40), (1, 512, 40)),
+    ],
+)
+def test_shards_hold_a_date_and_whole_chunks(shape, chunks, shards):
+    assert store.shards_for(shape) == (chunks, shards)

@@ -83,6 +83,7 @@ OPTICAL = Group(
         "sensor": Variable(("time",), "TUO", None, "satellite and instrument", required=True),
         "shift_x": Variable(("time",), "f", "m", "shift applied eastward by co-registration (NaN: not estimated)", required=True),
         "shift_y": Variable(("time",), "f", "m", "shift applied northward by co-registration (NaN: not estimated)", required=True),
+        "registered": Variable(("time",), "b", None, "whether co-registration found the scene's place; it was left where it was if not"),
         "available_at": _AVAILABLE,
     },
 )
@@ -140,10 +141,14 @@ ALIGNED = Group(
     {
         **_ALIGNED,
         **{name + OBSERVED: _observed(name) for name in _ALIGNED},
+        "v_error": Variable(GRID, "f", "m year-1", "error of vx and vy (1 sigma), where they were observed"),
+        "clear_count": Variable(GRID, "u", "1", "clear optical observations of the pixel in the step"),
         "season_sin": Variable(("time",), "f", "1", "sine of the phase of the year at mid-step", required=True),
         "season_cos": Variable(("time",), "f", "1", "cosine of the phase of the year at mid-step", required=True),
         "time_bounds": Variable(("time", "bounds"), "M", None, "first and last moment of the step", required=True),
-        "available_at": _AVAILABLE,
+        "available_at": Variable(("time",), "M", None, f"{_AVAILABLE.long_name}; of optical variables", required=True),
+        "velocity_available_at": Variable(("time",), "M", None, f"{_AVAILABLE.long_name}; of velocity"),
+        "temperature_available_at": Variable(("time",), "M", None, f"{_AVAILABLE.long_name}; of temperature"),
         "elevation": Variable(("y", "x"), "f", "m", "surface elevation", "surface_altitude"),
         "slope": Variable(("y", "x"), "f", "degree", "surface slope"),
         "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
@@ -151,6 +156,12 @@ ALIGNED = Group(
 )
 GROUPS = (OPTICAL, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
 ALIGNED_VARIABLES = tuple(_ALIGNED)
+AVAILABILITY = {
+    **dict.fromkeys(("ndsi", "ndwi"), "available_at"),
+    **dict.fromkeys(("vx", "vy", "speed", "v_error"), "velocity_available_at"),
+    **dict.fromkeys(("lst_day", "lst_night"), "temperature_available_at"),
+}
+"""Variable of ``/aligned`` → the variable that says when its steps could be had."""
 
 
 def group_for(path: str) -> Group | None:

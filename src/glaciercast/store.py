@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MAX_CHUNK = 512
+"""Pixels along the side of a chunk, where a group says nothing of shards."""
+INNER_CHUNK = 256
+"""Pixels along the side of the chunks within a date's shard: what reading a small window costs (docs/decisions/0013)."""
 Region = tuple[slice, ...]
 """The part of an array that one step of a `RegionWriter` fills: a slice with start and stop along every dimension."""
 
@@ -31,6 +34,19 @@ Region = tuple[slice, ...]
 def chunks_for(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the chunk shape of a (time, y, x) array: one date, tiles of at most 512 pixels."""
     return (1, *(min(MAX_CHUNK, size) for size in shape[1:]))
+
+
+def shards_for(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return chunks and shard of a (time, y, x) array: a date is one shard, in one file, of chunks of at most 256 pixels."""
+    inner = tuple(min(INNER_CHUNK, size) for size in shape[1:])
+    return (1, *inner), (1, *(-(-size // chunk) * chunk for size, chunk in zip(shape[1:], inner, strict=True)))
+
+
+def packing() -> dict[str, Any]:
+    """Return how the chunks of a date are packed: bytes of like weight together, then zstd at its fastest ordinary level."""
+    from zarr.codecs import BloscCodec
+
+    return {"compressors": (BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),)}
 
 
 def create(path: Path, attributes: Mapping[str, Any]) -> None:
@@ -60,7 +76,7 @@ def create_group(
     variables
         Name → dtype of the arrays that `RegionWriter` will fill; floats start as NaN, booleans as False.
     chunks
-        Chunk shape of those arrays (default: `chunks_for`, one date a chunk).
+        Chunk shape of those arrays (default: `shards_for`, one date a shard).
     """
     import dask.array as da
 
@@ -68,12 +84,15 @@ def create_group(
     if contract is None:
         raise SchemaError(f"{group}: no group of a cube")
     template = coords.copy()
+    encoding: dict[str, dict[str, Any]] = {}
     for name, dtype in variables.items():
         dims = contract.variables[name].dims if name in contract.variables else schema.GRID
         shape = tuple(coords.sizes[dim] for dim in dims)
         fill = np.nan if np.dtype(dtype).kind == "f" else False
-        empty = da.full(shape, fill, dtype=dtype, chunks=chunks or chunks_for(shape))  # type: ignore[no-untyped-call]
+        inner, shard = (chunks, chunks) if chunks else shards_for(shape)
+        empty = da.full(shape, fill, dtype=dtype, chunks=shard)  # type: ignore[no-untyped-call]
         template[name] = (dims, empty)
+        encoding[name] = {} if chunks else {"chunks": inner, "shards": shard, **packing()}
     for name in map(str, template.variables):
         if name in contract.variables:
             template[name].attrs.update(contract.variables[name].attributes())
@@ -83,7 +102,8 @@ def create_group(
     if "time" in template.variables:
         template["time"].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
     grid_mapped = {name: template[name].attrs.pop("grid_mapping") for name in template.data_vars if "grid_mapping" in template[name].attrs}
-    encoding = {name: {"grid_mapping": mapping} for name, mapping in grid_mapped.items()}
+    for key, mapping in grid_mapped.items():
+        encoding.setdefault(str(key), {})["grid_mapping"] = mapping
     schema.validate_group(group, template, contract)
     template.to_zarr(path, group=group, zarr_format=3, consolidated=False, mode="a", compute=False, encoding=encoding)
 
@@ -127,20 +147,33 @@ class RegionWriter:
         at
             Where they belong (default: the date `step`).
         """
-        import zarr
+        self.note(step, put(self.path, self.group, step if at is None else at, arrays), at, **facts)
 
-        group = zarr.open_group(self.path, path=self.group.strip("/"), mode="r+")
-        for name, values in arrays.items():
-            target = group[name]
-            assert isinstance(target, zarr.Array)
-            expected = target.shape[1:] if at is None else tuple(part.stop - part.start for part in at)
-            if expected != values.shape:
-                what = "a date" if at is None else "a region"
-                raise GlaciercastError(f"{self.group}/{name}: expected {what} of shape {expected}, found {values.shape}")
-            target[step if at is None else at] = values
+    def adopt(self, step: int, shards: Mapping[str, Path | None], sums: Mapping[str, str], **facts: Any) -> None:
+        """Take the files of a date as they are, then write its line: what another group of the same layout held moves, unread.
+
+        Parameters
+        ----------
+        step
+            Number of the date.
+        shards
+            Name → file of the array's shard, which is moved; None where the date holds nothing but the fill value.
+        sums
+            Name → checksum of the values, as `put` returned it.
+        """
+        for name, file in shards.items():
+            place = shard_file(self.path / self.group.strip("/"), name, step)
+            if file is None:
+                place.unlink(missing_ok=True)
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+        self.note(step, sums, **facts)
+
+    def note(self, step: int, sums: Mapping[str, str], at: Region | None = None, **facts: Any) -> None:
+        """Write the line of a region whose data are in place, with their checksums; the rest as for `write`."""
         place = {} if at is None else {"at": [[part.start, part.stop] for part in at]}
-        sums = {name: checksum(values) for name, values in arrays.items()}
-        entry = {"kind": "region", "step": step, **place, "sha256": sums, **facts}
+        entry = {"kind": "region", "step": step, **place, "sha256": dict(sums), **facts}
         self._append(entry)
         self.done[step] = entry
 
@@ -155,6 +188,33 @@ class RegionWriter:
             file.write(json.dumps({"group": self.group, **entry}, default=str) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def put(path: Path, group: str, at: int | Region, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Write the arrays of one region, of the date or the part `at`, and return their checksums; the manifest does not hear of it.
+
+    Raises
+    ------
+    GlaciercastError
+        If an array has another shape than its region.
+    """
+    import zarr
+
+    opened = zarr.open_group(path, path=group.strip("/"), mode="r+")
+    for name, values in arrays.items():
+        target = opened[name]
+        assert isinstance(target, zarr.Array)
+        expected = target.shape[1:] if isinstance(at, int) else tuple(part.stop - part.start for part in at)
+        if expected != values.shape:
+            what = "a date" if isinstance(at, int) else "a region"
+            raise GlaciercastError(f"{group}/{name}: expected {what} of shape {expected}, found {values.shape}")
+        target[at] = values
+    return {name: checksum(values) for name, values in arrays.items()}
+
+
+def shard_file(group: Path, name: str, step: int) -> Path:
+    """Return where Zarr v3 keeps the shard of a date of a (time, y, x) array that `create_group` laid out."""
+    return group / name / "c" / str(step) / "0" / "0"
 
 
 def manifest_path(path: Path) -> Path:
@@ -226,6 +286,20 @@ def check_date(path: Path, group: str, step: int, arrays: Mapping[str, np.ndarra
             raise GlaciercastError(f"{path}{group}/{name}: step {step} differs from what was written; build it anew")
 
 
+def read_date(path: Path, group: str, step: int, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return arrays (y, x) of one date of a group, compared with their checksums; errors as for `check_date`."""
+    import zarr
+
+    opened = zarr.open_group(path, path=group.strip("/"), mode="r")
+    arrays = {}
+    for name in names:
+        array = opened[name]
+        assert isinstance(array, zarr.Array)
+        arrays[name] = np.asarray(array[step])
+    check_date(path, group, step, arrays)
+    return arrays
+
+
 @functools.lru_cache(maxsize=4)
 def _sums(manifest: Path, _changed: int) -> dict[str, dict[int, dict[str, str]]]:
     sums: dict[str, dict[int, dict[str, str]]] = {}
@@ -249,7 +323,7 @@ def checksum(values: np.ndarray) -> str:
     """Return the SHA-256 (hex) of an array's bytes in C order, every NaN alike."""
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values)
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def fingerprint(path: Path, group: str) -> str:

@@ -5,9 +5,11 @@ import pytest
 import zarr
 
 from glaciercast import store
-from glaciercast.align.series import AlignConfig, align
+from glaciercast.align.series import align
+from glaciercast.align.settings import AlignConfig
 from glaciercast.cube.build import build_optical
 from glaciercast.errors import GlaciercastError, InputError
+from glaciercast.patches import series
 from glaciercast.sources import recipe
 
 
@@ -30,7 +32,7 @@ def test_monthly_means_with_a_month_that_no_scene_saw(scenes, cube):
     for date, value, mask in (("20200105", 0.2, 1), ("20200125", 0.4, half), ("20200310", 0.6, 1)):
         scenes.add(date, value, mask)
     path = cube()
-    assert align(path, AlignConfig(fill_radius=None))["steps_with_data"] == 2
+    assert align(path, AlignConfig())["steps_with_data"] == 2
     made = aligned(path)
     assert [str(time)[:10] for time in made.time.values] == ["2020-01-01", "2020-02-01", "2020-03-01"]
     np.testing.assert_allclose(made.ndsi.values[:, 0, [0, 15]], [[0.3, 0.2], [0.3, 0.2], [0.6, 0.6]], atol=1e-4)
@@ -72,18 +74,112 @@ def test_replacing_an_alignment(scenes, cube):
     path = cube()
     align(path, AlignConfig())
     assert align(path, AlignConfig(cadence="QS"), replace=True)["steps"] == 2
-    assert aligned(path).attrs["cadence"] == "QS" and store.verify(path) == 6 * 3 + 2 * 2
+    assert aligned(path).attrs["cadence"] == "QS" and store.verify(path) == 6 * 3 + 2 * 3
 
 
-def test_pixels_never_seen_stay_nan_until_they_are(scenes, cube):
+def test_what_no_scene_saw_is_filled_from_beside_and_from_the_past_and_says_so(scenes, cube):
     hidden = np.ones(scenes.shape, "uint16")
     hidden[:, 8:] = 0
     scenes.add("20200105", 0.2, hidden)
-    scenes.add("20200205", 0.4)
+    scenes.add("20200205", np.where(np.arange(16) < 8, 0.2, 0.6))
+    scenes.add("20200405", 0.2)
     path = cube()
-    align(path, AlignConfig(fill_radius=2))
+    align(path, AlignConfig())
+    made = aligned(path)
+    np.testing.assert_allclose(made.ndsi.values[0], 0.2, atol=1e-4)  # nothing is known of the right half yet
+    np.testing.assert_allclose(made.ndsi.values[2, 8, [0, 15]], [0.2, 0.6], atol=1e-4)  # March remembers February
+    np.testing.assert_array_equal(made.ndsi_observed.values[:, 8, [0, 15]], [[1, 0], [1, 1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(made.clear_count.values[:, 8, [0, 15]], [[1, 0], [1, 1], [0, 0], [1, 1]])
+
+
+def test_gaps_may_stay(scenes, cube):
+    half = np.ones(scenes.shape, "uint16")
+    half[:, 8:] = 0
+    scenes.add("20200105", 0.2, half)
+    scenes.add("20200305", 0.4)
+    path = cube()
+    align(path, AlignConfig(fill=False))
     values = aligned(path).ndsi.values
-    assert np.isnan(values[0, 0, 15]) and values[0, 0, 8] == pytest.approx(0.2, abs=1e-4) and np.isfinite(values[1]).all()
+    assert np.isnan(values[0, :, 8:]).all() and np.isnan(values[1]).all() and np.isfinite(values[2]).all()
+
+
+def test_two_sided_filling_is_linear_in_time_and_no_model_takes_it(scenes, cube, tmp_path):
+    half = np.ones(scenes.shape, "uint16")
+    half[:, 8:] = 0
+    for date, value, mask in (("20200105", 0.0, 1), ("20200205", 0.3, half), ("20200401", 0.6, 1)):
+        scenes.add(date, value, mask)
+    path = cube()
+    align(path, AlignConfig(sides="two_sided"))
+    made = aligned(path)
+    share = np.array([31, 60]) / 91  # days of the beginning of February and March, of those to April
+    np.testing.assert_allclose(made.ndsi.values[1:3, 0, 15], 0.6 * share, atol=1e-4)
+    np.testing.assert_allclose(made.ndsi.values[1:3, 0, 0], [0.3, 0.3 + 0.3 * 29 / 60], atol=1e-4)
+    np.testing.assert_array_equal(made.ndsi_observed.values[:, 0, 15], [1, 0, 0, 1])
+    assert made.attrs["looks_ahead"] == 1 and (made.available_at.values == np.datetime64("2020-05-01")).all()
+    with pytest.raises(InputError, match=r"/aligned was filled from later steps"):
+        series.load(path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("length", "expected"), [(2, [0.15, 0.8 / 3, 0.65, 0.85]), (3, [0.15, 0.8 / 3, 0.4, 2.2 / 3])])
+def test_means_over_several_months_are_those_of_all_their_scenes(scenes, cube, length, expected):
+    for date, value in (("20200105", 0.1), ("20200120", 0.2), ("20200205", 0.5), ("20200310", 0.8), ("20200401", 0.9)):
+        scenes.add(date, value)
+    path = cube()
+    align(path, AlignConfig(length=length))
+    made = aligned(path)
+    np.testing.assert_allclose(made.ndsi.values[:, 0, 0], expected, atol=1e-4)
+    assert made.attrs["composite_length"] == length
+    running = ((0.15 + 0.5) / 2 + 0.8) / 2  # of January to March as published: (average + next)/2
+    assert running == pytest.approx(0.5625)
+
+
+def test_medians_and_weights_by_clear_share(scenes, cube):
+    quarter = np.zeros(scenes.shape, "uint16")
+    quarter[:8, :8] = 1
+    for date, value, mask in (("20200105", 0.1, 1), ("20200115", 0.2, 1), ("20200125", 0.9, quarter)):
+        scenes.add(date, value, mask)
+    median, weighted = cube("median.zarr"), cube("weighted.zarr")
+    align(median, AlignConfig(composite="median"))
+    align(weighted, AlignConfig(weights="clear"))
+    np.testing.assert_allclose(aligned(median).ndsi.values[0, [0, 15], [0, 15]], [0.2, 0.15], atol=1e-4)
+    np.testing.assert_allclose(aligned(weighted).ndsi.values[0, 0, 0], (0.1 + 0.2 + 0.9 / 4) / 2.25, atol=1e-4)
+
+
+def two_sensors(scenes, path, **changes):
+    """Build Landsat scenes of NDSI 0.2 and Sentinel-2A ones of 0.4 in January and March."""
+    for product, sensor, value in (("landsat", "Landsat 8 OLI/TIRS", 0.2), ("sentinel2", "Sentinel-2A MSI", 0.4)):
+        for date in ("20200105", "20200305"):
+            scenes.add(date, value, **(changes if product == "sentinel2" else {}))
+        build_optical(recipe.read(scenes.save(product=product, sensor=sensor)), path)
+    return path
+
+
+def test_sentinel_2_is_brought_to_landsat_and_both_count(scenes, tmp_path):
+    path = two_sensors(scenes, tmp_path / "cube.zarr")
+    assert align(path, AlignConfig())["products"] == ["/optical/landsat", "/optical/sentinel2"]
+    green, swir = 0.7 * 1.0053 - 0.0009, 0.3 * 0.9987 - 0.0011  # HLS v2.0 for Sentinel-2A
+    made = aligned(path)
+    np.testing.assert_allclose(made.ndsi.values[0], (0.2 + (green - swir) / (green + swir)) / 2, atol=1e-4)
+    assert "Claverie et al. 2018" in made.attrs["comment"] and (made.clear_count.values[0] == 2).all()
+    align(path, AlignConfig(bandpass=False), replace=True)
+    np.testing.assert_allclose(aligned(path).ndsi.values[0], 0.3, atol=1e-4)
+    align(path, AlignConfig(products=("sentinel2",)), replace=True)
+    np.testing.assert_allclose(aligned(path).ndsi.values[0], 0.4, atol=1e-4)  # alone, it stays as it is
+
+
+def test_a_medoid_is_the_index_of_an_observed_spectrum(scenes, tmp_path):
+    path = two_sensors(scenes, tmp_path / "cube.zarr")
+    align(path, AlignConfig(composite="medoid", bandpass=False))
+    assert set(np.round(np.unique(aligned(path).ndsi.values[0]), 3)) == {np.float32(0.2)}  # equally near: the earlier, then by name
+
+
+def test_products_on_different_grids_are_refused(scenes, tmp_path):
+    path = two_sensors(scenes, tmp_path / "cube.zarr", pixel=20.0)
+    with pytest.raises(InputError, match=r"/optical/landsat is on .*30 m.*, /optical/sentinel2 on .*20 m.*; choose one with --product"):
+        align(path, AlignConfig())
+    with pytest.raises(InputError, match=r"unknown product 'landst' \(did you mean 'landsat'\?\)"):
+        align(path, AlignConfig(products=("landst",)))
+    assert align(path, AlignConfig(products=("landsat",)))["products"] == ["/optical/landsat"]
 
 
 def test_corrupting_the_future_leaves_every_earlier_step_bit_for_bit(scenes, cube, tmp_path):
@@ -133,22 +229,13 @@ def test_aligning_again_with_other_settings_is_refused_and_changes_nothing(scene
 def test_polar_winter_stays_missing_and_nothing_is_carried_over_it(scenes, cube):
     half = np.ones(scenes.shape, "uint16")
     half[:, 8:] = 0
-    for date, mask in (("20201015", 1), ("20210315", half), ("20210415", 1)):
-        scenes.add(date, 0.4, mask, crs="EPSG:32622", origin=(500000.0, 7670000.0))  # Jakobshavn, 69 N
+    for date, value, mask in (("20201015", 0.1, 1), ("20210315", 0.6, half), ("20210415", 0.6, 1)):
+        scenes.add(date, value, mask, crs="EPSG:32622", origin=(500000.0, 7670000.0))  # Jakobshavn, 69 N
     path = cube()
-    assert align(path, AlignConfig(fill_radius=0))["dark_steps"] == 4
+    assert align(path, AlignConfig())["dark_steps"] == 4
     made = aligned(path)
-    np.testing.assert_allclose(made.ndsi.values[[0, -1]], 0.4, atol=1e-4)
     assert np.isnan(made.ndsi.values[1:5]).all()  # November to February
-    assert np.isnan(made.ndsi.values[5, :, 8:]).all() and not np.isnan(made.ndsi.values[5, :, :8]).any()  # October is not March's past
-
-
-def test_one_of_several_products_has_to_be_named(scenes, cube):
-    scenes.add("20200105", 0.2)
-    path = cube()
-    build_optical(recipe.read(scenes.save(product="other")), path)
-    with pytest.raises(InputError, match="has several products under /optical; name one with --product: other, rasters"):
-        align(path, AlignConfig())
-    with pytest.raises(InputError, match=r"unknown product 'othr' \(did you mean 'other'\?\)"):
-        align(path, AlignConfig(product="othr"))
-    assert align(path, AlignConfig(product="other"))["product"] == "other"
+    np.testing.assert_allclose(made.ndsi.values[5], 0.6, atol=1e-4)  # its right half comes from its left; October is not March's past
+    align(path, AlignConfig(sides="two_sided"), replace=True)
+    values = aligned(path).ndsi.values
+    assert np.isnan(values[1:5]).all() and np.isnan(values[5, :, 8:]).all()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-COMMANDS = ["align", "audit", "benchmark", "build", "demo", "forecast", "models", "report", "run", "simulate", "sites", "train"]
+COMMANDS = ["align", "audit", "benchmark", "build", "demo", "export", "forecast", "models", "report", "run", "simulate", "sites", "train"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def test_build_and_align_give_json_and_leave_a_run_folder(built):
     assert json.loads((folder / "run.json").read_text())["status"] == "complete"
     aligned = call("align", folder, "--json")
     assert aligned.returncode == 0 and json.loads(aligned.stdout)["steps"] == 6
-    assert call("align", folder).stdout.strip().endswith("6 steps, 6 with data, 100% of all values observed")
+    assert call("align", folder).stdout.strip().endswith("6 steps, 6 with scenes; observed: ndsi 100%")
 
 
 def test_wrong_input_is_one_line_and_harms_nothing(built, scenes, tmp_path):

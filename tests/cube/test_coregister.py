@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from tests.cube.ground import EVERYWHERE, METRES, NOWHERE, SIZE, WHOLE, clouds, ground, scene
 
 from glaciercast.cube import coregister
 from glaciercast.cube.coregister import CoregistrationConfig
 from glaciercast.cube.coregister_move import Match, move
 from glaciercast.errors import InputError
 
-SIZE, MARGIN = 160, 24
-EVERYWHERE = np.ones((SIZE, SIZE), bool)
-NOWHERE = ~EVERYWHERE
-WHOLE = SIZE + 2 * MARGIN
-METRES = (30.0, 0.0, 738045.0, 0.0, -30.0, 3567705.0)
-
-
-@functools.cache
-def ground():
-    """Return the ground's spectrum: a power law that ends before the finest detail, so that Fourier shifts are exact."""
-    rng = np.random.default_rng(3)
-    frequency = np.hypot(np.fft.fftfreq(WHOLE)[:, None], np.fft.fftfreq(WHOLE)[None, :])
-    frequency[0, 0] = 1
-    field = np.fft.fft2(rng.normal(size=(WHOLE, WHOLE))) * frequency**-1.2 * np.exp(-((frequency / 0.25) ** 4))
-    return field / np.fft.ifft2(field).real.std()
-
-
-def scene(columns=0.0, rows=0.0, noise=0.0, seed=0):
-    """Return the ground as seen with its content `columns` to the right of and `rows` below where it belongs."""
-    phase = np.fft.fftfreq(WHOLE)[:, None] * rows + np.fft.fftfreq(WHOLE)[None, :] * columns
-    image = np.fft.ifft2(ground() * np.exp(-2j * np.pi * phase)).real[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    return (image + noise * np.random.default_rng(seed).normal(size=image.shape)).astype("float32")
-
 
 def match(first, second, clear1=EVERYWHERE, clear2=EVERYWHERE, stable=EVERYWHERE, **keys):
     config = CoregistrationConfig(**keys)
     return coregister.match(coregister.textured(first, clear1, stable, config), coregister.textured(second, clear2, stable, config), config)
-
-
-def clouds(seed, share):
-    field = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(SIZE, SIZE)), 8)
-    return field > np.quantile(field, 1 - share)
 
 
 shifts = st.floats(-6, 6, allow_subnormal=False)
@@ -221,33 +192,7 @@ def test_a_flagged_scene_is_left_where_it_is(how):
     assert moved is not values
 
 
-def test_the_reference_is_the_median_of_what_is_clear():
-    stack = np.random.default_rng(0).normal(size=(5, SIZE, SIZE)).astype("float32")
-    clear = np.random.default_rng(1).random(stack.shape) > 0.4
-    clear[:, 40:60, 40:60] = False
-    expected = np.full((SIZE, SIZE), np.nan, "float32")
-    seen = clear.any(0)
-    expected[seen] = np.nanmedian(np.where(clear, stack, np.nan)[:, seen], axis=0)
-    found = coregister.reference(zip(stack, clear, strict=True), EVERYWHERE)
-    plain = coregister.textured(expected, np.isfinite(expected), EVERYWHERE)
-    for one, other in zip(found.levels, plain.levels, strict=True):
-        np.testing.assert_allclose(one.texture, other.texture, atol=1e-6)
-        np.testing.assert_array_equal(one.usable, other.usable)
-
-
-def test_a_reference_of_jittered_frames_is_their_middle():
-    rng = np.random.default_rng(4)
-    jitter = rng.normal(0, 0.2, (12, 2))
-    jitter -= jitter.mean(0)
-    frames = [(scene(*shift, noise=0.1, seed=k), ~clouds(k, 0.3)) for k, shift in enumerate(jitter)]
-    reference = coregister.reference(frames, EVERYWHERE)
-    found = coregister.match(reference, coregister.textured(scene(0.8, 0.3), EVERYWHERE, EVERYWHERE))
-    assert (found.columns, found.rows) == pytest.approx((-0.8, -0.3), abs=0.05)
-
-
 def test_wrong_input_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"expected at least one earlier scene, found none"):
-        coregister.reference([], EVERYWHERE)
     with pytest.raises(InputError, match=r"values, clear and stable differ in shape: \(160, 160\), \(10, 10\), \(160, 160\)"):
         coregister.textured(scene(), np.ones((10, 10), bool), EVERYWHERE)
     with pytest.raises(InputError, match=r"expected a scene of at least 16×16 pixels, found 8×8"):

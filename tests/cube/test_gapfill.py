@@ -94,6 +94,32 @@ def test_deep_gaps_equal_the_slow_reference(radius):
     np.testing.assert_allclose(gapfill.fill_spatially(scene, radius), slow_fill(scene, radius), atol=1e-6)
 
 
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("gap", [np.s_[:20], np.s_[:, :20], np.s_[:, 20:], np.s_[3:28, 2:31], np.s_[::2, 4:]])
+@pytest.mark.parametrize("radius", [None, 7])
+def test_every_way_is_the_slow_reference_to_the_bit(monkeypatch, few, gap, radius):
+    """Values between 0.25 and 1: every sum of the kernel is exact in float64, so that the order of adding cannot matter."""
+    scene = np.random.default_rng(4).uniform(0.25, 1, (30, 33)).astype("float32")
+    scene[gap] = np.nan
+    monkeypatch.setattr(gapfill, "FEW", few)
+    np.testing.assert_array_equal(gapfill.fill_spatially(scene, radius), slow_fill(scene, radius).astype("float32"))
+
+
+@given(SCENES, st.one_of(st.none(), st.integers(0, 7)))
+def test_few_pixels_and_many_are_filled_alike(scene, radius):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gapfill, "FEW", 0)
+        ordered = gapfill.fill_spatially(scene, radius)
+    np.testing.assert_array_equal(gapfill.fill_spatially(scene, radius), ordered)
+
+
+def test_bands_with_other_gaps_and_some_without_are_each_filled(monkeypatch):
+    monkeypatch.setattr(gapfill, "FEW", 0)
+    bands = np.random.default_rng(5).uniform(0.25, 1, (6, 30, 33)).astype("float32")
+    bands[[1, 4], :20], bands[[2, 5], :, :20], bands[5, :2] = np.nan, np.nan, np.nan  # band 0 and 3: nothing is missing
+    np.testing.assert_array_equal(gapfill.fill_spatially(bands), np.stack([slow_fill(band, None) for band in bands]).astype("float32"))
+
+
 def test_an_infinite_value_is_refused():
     with pytest.raises(InputError, match=r"gap fill: expected finite values"):
         gapfill.fill_spatially(np.array([[1.0, np.inf]], "float32"))

@@ -64,7 +64,7 @@ def test_verdicts_under_the_old_outline_do_not_count(settings, tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_scenes_under_two_outlines_are_not_mixed(settings, tmp_path, monkeypatch):
-    _interrupted(settings, tmp_path, monkeypatch, "write", step=2)
+    _interrupted(settings, tmp_path, monkeypatch, "adopt", step=2)
     _shrink(tmp_path / "outline.geojson")
     with pytest.raises(InputError, match=r"/optical/landsat was begun from other input or settings"):
         workflow.build(settings, tmp_path / "run", building.fetching(tmp_path / "cache"))

@@ -1,136 +1,153 @@
-"""``/optical`` → ``/aligned``: one regular series that never looks ahead."""
+"""Scenes, image pairs and periods → ``/aligned``: one regular series on one grid, which looks ahead only where it says so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from pydantic import Field
 
 from glaciercast import config, grid, schema, store
-from glaciercast.align import composite, daylight, seasons
-from glaciercast.config import Config
-from glaciercast.cube import gapfill, indices
-from glaciercast.errors import InputError, unknown
+from glaciercast.align import fills, regrid
+from glaciercast.align.optical import OpticalSteps
+from glaciercast.align.settings import AlignConfig, Kind
+from glaciercast.align.steps import Step, Steps
+from glaciercast.align.temperature import TemperatureSteps
+from glaciercast.align.velocity import VelocitySteps
 from glaciercast.progress import track
+from glaciercast.schema import OBSERVED
 
 GROUP = "/aligned"
-
-
-class AlignConfig(Config):
-    """How scenes become a regular series."""
-
-    cadence: str = Field(default="MS", description="pandas frequency of the steps; MS is calendar months")
-    fill_radius: int | None = Field(default=6, ge=0, description="how far to fill within a scene, pixels; null: no limit")
-    product: str | None = Field(default=None, description="which product under /optical; needed where there are several")
+STATICS = ("elevation", "slope", "ice")
 
 
 def align(path: Path, settings: AlignConfig, replace: bool = False) -> dict[str, Any]:
-    """Write ``/aligned`` of the cube at `path`: composites of NDSI, filled from neighbours, then from the past.
+    """Write ``/aligned`` of the cube at `path`: composites of every kind of data that it has, and gaps filled.
 
-    A step's value at a pixel is the mean over the scenes of the step that saw it; where none did, the mean of what
-    the 5×5 kernel fills in those scenes; else the step before, carried forward. Nothing is taken from later scenes. Where the sun is too
-    low for optical data on every day of a step (polar winter), nothing is carried into it or over it: it stays missing.
-    ``available_at`` is the end of the step, or the time at which its last scene could be had, if later, and never before the
-    step before. `replace` removes an alignment with other settings first.
+    A step's value at a pixel is the composite of what its window shows there, and ``_observed`` is 1; where it shows nothing, the value is
+    the fill's, and ``_observed`` is 0. With ``past`` sides nothing is taken from later steps; with ``two_sided`` it is, the group has the
+    attribute ``looks_ahead``, and no model takes it. Where the sun is too low for optical data on every day of a step (polar winter),
+    nothing is filled in or carried over. ``available_at`` is the end of the step, or the time at which its last scene could be had, if
+    later, and never before that of the step before; so are those of velocity and temperature. `replace` removes an alignment with other
+    settings first.
 
     Returns
     -------
     dict
-        ``product``, ``steps``, ``steps_with_data``, ``dark_steps`` (polar winter), ``observed_fraction``.
+        ``products``, ``steps``, ``steps_with_data``, ``dark_steps`` (polar winter), ``observed_fraction`` (of NDSI), ``variables`` (name →
+        observed fraction).
 
     Raises
     ------
     InputError
-        If the cube has several products and `settings` names none of them, or it was aligned otherwise.
+        If the products are on different grids, `settings` names one that the cube has not, or it was aligned otherwise.
     """
     cube = store.open_cube(path, unfinished_ok=(GROUP,))
-    name, scenes = _product(path, cube, settings.product)
-    edges = composite.windows(pd.Timestamp(scenes.time.values[0]), pd.Timestamp(scenes.time.values[-1]), settings.cadence)
-    step_of_scene = edges.searchsorted(scenes.time.to_index(), side="right") - 1
+    optical = OpticalSteps(path, cube, settings)
+    sources: dict[Kind, Steps] = {"optical": optical, **_others(cube, settings, optical)}
     if replace:
         store.drop_group(path, GROUP)
-    digest = config.digest([config.plain(settings), store.fingerprint(path, f"/optical/{name}")])
-    writer = store.RegionWriter(path, GROUP, digest)
-    credits = "; ".join(store.attributions(cube))
-    writer.begin(_coordinates(scenes, edges, step_of_scene, settings, credits), {"ndsi": "float32", "ndsi_observed": "float32"})
-    previous = _read_step(path, max(writer.done)) if writer.done else None
-    dark = daylight.dark_steps(edges, grid.of(scenes, f"/optical/{name}"))
-    for step in track(range(len(edges) - 1), "Aligning"):
-        if step in writer.done:
-            continue
-        members = np.flatnonzero(step_of_scene == step)
-        mean, observed = composite.mean_of(_ndsi(path, name, scenes, members, settings), scenes.clear.shape[1:])
-        previous = mean if dark[step] else gapfill.carry_forward(mean, previous)
-        writer.write(step, {"ndsi": previous, "ndsi_observed": observed}, scenes=len(members), observed=float(observed.mean()))
+    writer = store.RegionWriter(path, GROUP, _digest(path, sources, settings))
+    writer.begin(_coordinates(cube, optical, sources, settings), _variables(sources))
+    for index, step in _made(path, optical, sources, settings, set(writer.done)):
+        shares = {name: round(float(values.mean()), 6) for name, values in step.observed.items()}
+        observed = {name + OBSERVED: values for name, values in step.observed.items()}
+        writer.write(index, {**step.arrays, **observed, **step.beside}, **step.facts, observed=shares)
     writer.end()
-    shares = [entry["observed"] for entry in writer.done.values()]
+    names = [name for source in sources.values() for name in source.names]
+    seen = {name: [entry["observed"][name] for entry in writer.done.values()] for name in names}
     return {
-        "product": name,
-        "steps": len(shares),
-        "steps_with_data": int(np.count_nonzero(shares)),
-        "dark_steps": int(np.count_nonzero(dark)),
-        "observed_fraction": float(np.mean(shares)),
+        "products": [group for source in sources.values() for group in source.groups],
+        "steps": len(optical.calendar),
+        "steps_with_data": int(np.count_nonzero(seen["ndsi"])),
+        "dark_steps": int(np.count_nonzero(optical.dark)),
+        "observed_fraction": float(np.mean(seen["ndsi"])),
+        "variables": {name: float(np.mean(share)) for name, share in seen.items()},
     }
 
 
-def _product(path: Path, cube: xr.DataTree, wanted: str | None) -> tuple[str, xr.Dataset]:
-    products = dict(store.optical_products(cube))
-    if wanted is None and len(products) == 1:
-        return next(iter(products.items()))
-    if wanted is None:
-        raise InputError(f"{path}: has several products under /optical; name one with --product: {', '.join(sorted(products))}")
-    if wanted not in products:
-        raise InputError(f"{path}: {unknown('product', wanted, products)}")
-    return wanted, products[wanted]
+def _others(cube: xr.DataTree, settings: AlignConfig, optical: OpticalSteps) -> dict[Kind, Steps]:
+    """Return the other kinds of data that the cube has and the settings want."""
+    found: dict[Kind, Steps] = {}
+    common, length, ahead = (optical.geobox, optical.calendar.edges), settings.length, settings.sides == "two_sided"
+    if "velocity" in settings.kinds and (velocity := regrid.product(cube, "velocity", settings.velocity.source)):
+        name, data = velocity
+        found["velocity"] = VelocitySteps(data, settings.velocity, *common, group=f"/velocity/{name}", length=length, looks_ahead=ahead)
+    if "temperature" in settings.kinds and (temperature := regrid.product(cube, "temperature", settings.temperature.product)):
+        name, data = temperature
+        elevation = _statics(cube, optical).get("elevation")
+        height = None if elevation is None else elevation.values
+        found["temperature"] = TemperatureSteps(data, settings.temperature, *common, height, group=f"/temperature/{name}", length=length)
+    return found
 
 
-def _ndsi(
-    path: Path, product: str, scenes: xr.Dataset, members: np.ndarray, settings: AlignConfig
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for member in members:
-        scene = scenes[["green", "swir16", "clear"]].isel(time=int(member)).load()
-        store.check_date(path, f"/optical/{product}", int(member), {str(key): scene[key].values for key in scene.data_vars})
-        values = np.where(scene.clear.values, indices.ndsi(scene.green.values, scene.swir16.values), np.float32(np.nan))
-        yield values, gapfill.fill_spatially(values, settings.fill_radius)
+def _made(
+    path: Path, optical: OpticalSteps, sources: Mapping[Kind, Steps], settings: AlignConfig, done: set[int]
+) -> Iterator[tuple[int, Step]]:
+    """Yield the number of each step that is not done, and the step; those that are done are taken in."""
+    fillers = [_filler(path, source, optical, settings) for source in sources.values()]
+    for index in track(range(len(optical.calendar)), "Aligning"):
+        if index in done:
+            for filler in fillers:
+                filler.restore(index, partial(_read, path, index))
+        else:
+            yield index, fills.gather([filler.step(index) for filler in fillers])
 
 
-def _read_step(path: Path, step: int) -> np.ndarray:
-    import zarr
+def _filler(path: Path, source: Steps, optical: OpticalSteps, settings: AlignConfig) -> fills.Filler:
+    if not settings.fill:
+        return fills.NoFill(source)
+    kind = fills.PastFill if settings.sides == "past" else fills.TwoSidedFill
+    return kind(source, optical.calendar.times, optical.shape, path.parent)
 
-    array = zarr.open_group(path, path=GROUP.strip("/"), mode="r")["ndsi"]
-    assert isinstance(array, zarr.Array)
-    return np.asarray(array[step])
+
+def _read(path: Path, index: int, name: str) -> np.ndarray:
+    return store.read_date(path, GROUP, index, [name])[name]
 
 
-def _coordinates(scenes: xr.Dataset, edges: pd.DatetimeIndex, step_of_scene: np.ndarray, settings: AlignConfig, credits: str) -> xr.Dataset:
-    starts, ends = edges[:-1], edges[1:]
-    sine, cosine = seasons.encode(starts + (ends - starts) / 2)
-    available = ends.to_numpy("datetime64[ns]").copy()
-    np.maximum.at(available, step_of_scene, scenes.available_at.values.astype("datetime64[ns]"))
-    available = np.maximum.accumulate(available)  # a step carries values forward from the steps before it
-    bounds = np.stack([starts.to_numpy("datetime64[ns]"), ends.to_numpy("datetime64[ns]")], axis=1)
-    return xr.Dataset(
-        {
-            "season_sin": ("time", sine),
-            "season_cos": ("time", cosine),
-            "available_at": ("time", available),
-            "time_bounds": (("time", "bounds"), bounds),
-        },
-        coords={
-            **grid.coordinates(grid.of(scenes, "/optical")),
-            "time": ("time", bounds[:, 0], {"standard_name": "time", "axis": "T", "bounds": "time_bounds"}),
-        },
-        attrs={key: scenes.attrs[key] for key in ("title", "comment", "is_glacier") if key in scenes.attrs}
-        | {
-            "attribution": credits,
-            "cadence": settings.cadence,
-            "steps_per_year": seasons.steps_per_year(starts),
-            "composite_length": 1,
-            "schema": schema.VERSION,
-        },
+def _variables(sources: Mapping[Kind, Steps]) -> dict[str, str]:
+    names = [name for source in sources.values() for name in source.names]
+    beside = {name: dtype for source in sources.values() for name, dtype in source.beside.items()}
+    return {**dict.fromkeys([*names, *(name + OBSERVED for name in names)], "float32"), **beside}
+
+
+def _digest(path: Path, sources: Mapping[Kind, Steps], settings: AlignConfig) -> str:
+    return config.digest(
+        [config.plain(settings), *(store.fingerprint(path, name) for source in sources.values() for name in source.groups)]
     )
+
+
+def _coordinates(cube: xr.DataTree, optical: OpticalSteps, sources: Mapping[Kind, Steps], settings: AlignConfig) -> xr.Dataset:
+    calendar = optical.calendar
+    dataset = calendar.variables().assign_coords(grid.coordinates(optical.geobox))
+    for kind, source in sources.items():
+        times = np.array([source.available(step) for step in range(len(calendar))], "datetime64[ns]")
+        # a step is filled from the steps before it; two-sided, from all
+        latest = np.maximum.accumulate(times) if settings.sides == "past" else np.full_like(times, times.max())
+        dataset["available_at" if kind == "optical" else f"{kind}_available_at"] = ("time", latest)
+    dataset = dataset.assign(_statics(cube, optical))
+    first = next(iter(optical.products.values()))
+    kept = {key: first.attrs[key] for key in ("title", "is_glacier") if key in first.attrs}
+    comments = [str(first.attrs.get("comment", "")), *(source.comment for source in sources.values())]
+    dataset.attrs = kept | {
+        "comment": "; ".join(dict.fromkeys(text for text in comments if text)),
+        "attribution": "; ".join(store.attributions(cube)),
+        "cadence": settings.cadence,
+        "steps_per_year": calendar.steps_per_year,
+        "composite_length": settings.length,
+        "looks_ahead": int(settings.sides == "two_sided"),
+        "schema": schema.VERSION,
+    }
+    return dataset
+
+
+def _statics(cube: xr.DataTree, optical: OpticalSteps) -> dict[str, xr.Variable]:
+    if "terrain" not in cube.children:
+        return {}
+    terrain = cube["terrain"].to_dataset()
+    if not grid.same(grid.of(terrain, "/terrain"), optical.geobox):
+        return {}
+    return {name: terrain[name].variable.load() for name in STATICS if name in terrain}

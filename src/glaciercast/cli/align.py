@@ -1,6 +1,6 @@
-"""``glaciercast align``: one regular series out of irregular scenes."""
+"""``glaciercast align``: one regular series out of irregular scenes, image pairs and periods."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,21 +9,38 @@ from glaciercast.cli import common
 
 def command(
     cube: Annotated[str, typer.Argument(help="A cube, or the run folder that holds it.")],
-    cadence: Annotated[str, typer.Option(help="Pandas frequency of the steps: MS is calendar months, 16D sixteen days.")] = "MS",
-    fill_radius: Annotated[int, typer.Option(help="How far to fill gaps within a scene, pixels.", min=0)] = 6,
-    product: Annotated[str | None, typer.Option(help="Which product under /optical, where there are several.")] = None,
+    cadence: Annotated[str | None, typer.Option(help="Pandas frequency of the steps: MS is calendar months, 16D sixteen days.")] = None,
+    length: Annotated[int | None, typer.Option(help="Steps a composite spans, its own and those before; 3 and 6 as in the study.")] = None,
+    composite: Annotated[str | None, typer.Option(help="mean (default), median or medoid (an observed spectrum).")] = None,
+    product: Annotated[list[str] | None, typer.Option(help="Product under /optical; can be repeated (default: all).")] = None,
+    two_sided: Annotated[bool, typer.Option("--two-sided", help="Take from later steps too: to explore; no model reads it.")] = False,
+    fill: Annotated[bool, typer.Option("--fill/--no-fill", help="Fill gaps, or leave them.")] = True,
+    set_: common.Set = None,
     replace: Annotated[bool, typer.Option("--replace", help="Remove an alignment with other settings first.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Add /aligned to a cube: composites of NDSI, gaps filled from neighbours and from the past, never from the future."""
-    from glaciercast import workflow
-    from glaciercast.align.series import AlignConfig
+    """Add /aligned to a cube: snow and water indices, velocity and temperature, step by step on one grid; gaps filled from the past."""
 
-    settings = AlignConfig(cadence=cadence, fill_radius=fill_radius, product=product)
-    common.run_command(lambda: workflow.align(cube, settings, replace), as_json, _text)
+    def work() -> dict[str, Any]:
+        from glaciercast import config, workflow
+        from glaciercast.align.settings import AlignConfig
+
+        options = {
+            "cadence": cadence,
+            "length": length,
+            "composite": composite,
+            "products": product or None,
+            "sides": "two_sided" if two_sided else None,
+            "fill": None if fill else False,
+        }
+        settings = config.parse(AlignConfig, config.merge({}, {**common.overrides(set_), **options}), "align options")
+        return workflow.align(cube, settings, replace)
+
+    common.run_command(work, as_json, _text)
 
 
-def _text(result: dict) -> str:  # type: ignore[type-arg]
+def _text(result: dict[str, Any]) -> str:
     dark = f", {result['dark_steps']} without sun" if result["dark_steps"] else ""
-    steps = f"{result['steps']} steps, {result['steps_with_data']} with data{dark}"
-    return f"{result['cube']}/aligned: {steps}, {result['observed_fraction']:.0%} of all values observed"
+    steps = f"{result['steps']} steps, {result['steps_with_data']} with scenes{dark}"
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in result["variables"].items())
+    return f"{result['cube']}/aligned: {steps}; observed: {shares}"

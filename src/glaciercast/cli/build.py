@@ -21,6 +21,9 @@ def command(
     cache: common.Cache = None,
     connections: common.Connections = None,
     fetching: common.Fetch = None,
+    scheduler: Annotated[
+        str, typer.Option(help="Who reads scenes: none (this process), a number of local workers, or a dask scheduler's tcp://host:port.")
+    ] = "none",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched and stop.")] = False,
     as_json: common.Json = False,
 ) -> None:
@@ -39,7 +42,9 @@ def command(
             "products": None if products is None else [name.strip() for name in products.split(",") if name.strip()],
         }
         settings = workflow.read_source(source, {**common.overrides(set_), **options})
-        how = common.fetching(cache, connections, fetching)
+        if scheduler != "none" and isinstance(settings, Recipe):
+            raise InputError("--scheduler: your own scenes are read by one process; expected none")
+        how = common.fetching(cache, connections, fetching).model_copy(update={"scheduler": scheduler})
         if dry_run:
             if isinstance(settings, Recipe):
                 raise InputError("--dry-run: your own scenes need no fetching")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glaciercast import config, grid
+from glaciercast import config, grid, store
 from glaciercast.cube import illumination, melting, optical, survey
 from glaciercast.cube.settings import SiteBuild
-from glaciercast.cube.survey import Context, Verdict
+from glaciercast.cube.staging import Staging
+from glaciercast.cube.survey import Context, Job, Task, Verdict
+from glaciercast.cube.workers import Crew, Threads
 from glaciercast.errors import InputError
 from glaciercast.sources.optical import OpticalProduct, Overpass
 from glaciercast.sources.recipe import BandName
@@ -24,6 +27,42 @@ THERMAL_ERROR = 1.5
 """K; what the Landsat guide's uncertainty band typically says over snow and ice."""
 
 
+@dataclass(frozen=True)
+class Work:
+    """What reading, judging and staging the overpasses of a product takes, in whatever process it is done.
+
+    ``terrain`` holds slope and aspect in degrees (y, x), for the illumination correction.
+    """
+
+    product: OpticalProduct
+    context: Context
+    settings: SiteBuild
+    terrain: dict[str, np.ndarray]
+    staging: Staging
+
+    def do(self, task: Task, job: Job) -> Verdict:
+        """Judge an overpass: by its quality band (``glance``), or by all bands; then one that counts waits in the staging."""
+        number, overpass = job
+        if task == "glance":
+            quality = self.product.read_quality(overpass, self.context.target, self.context.fetcher)
+            return survey.glance(quality, self.product, self.context)
+        scene = self.product.read(overpass, self.context.target, self.context.fetcher, bands_of(self.product))
+        arrays = self.arrays_of(scene)
+        verdict = survey.judge(scene, arrays["clear"], self.context)
+        if verdict.kept:
+            share = float(arrays["clear"].mean())
+            self.staging.put(number, arrays, {"scene_id": overpass.scene_id, "clear_fraction": share, "items": list(scene.facts)})
+        return verdict
+
+    def arrays_of(self, scene: Scene) -> dict[str, np.ndarray]:
+        """Return what a cube keeps of a scene: its bands, where it is clear and, where there is a thermal band, where ice melts."""
+        arrays = {**_reflectance(scene, self.settings, self.terrain), "clear": survey.clear_pixels(scene, self.product, self.context)}
+        if "melting" in self.staging.variables:
+            assert self.context.ice is not None
+            arrays["melting"] = melting.melting(scene.bands[THERMAL], THERMAL_ERROR, self.context.ice)
+        return arrays
+
+
 def build_product(
     product: OpticalProduct,
     overpasses: Sequence[Overpass],
@@ -31,6 +70,7 @@ def build_product(
     context: Context,
     terrain: dict[str, np.ndarray],
     path: Path,
+    crew: Crew | None = None,
 ) -> dict[str, Any]:
     """Survey the overpasses of one product and write those that count; takes up where an interrupted build stopped.
 
@@ -40,6 +80,8 @@ def build_product(
         ``slope`` and ``aspect`` in degrees (y, x), for the illumination correction.
     path
         The cube. Beside it, ``survey-<product>.jsonl`` keeps what was found in each overpass, kept or not.
+    crew
+        Who does the work (default: threads of this process).
 
     Returns
     -------
@@ -53,23 +95,22 @@ def build_product(
     SourceError
         If a file cannot be had after every try; the same command goes on from there.
     """
-    bands = bands_of(product)
-    product, verdicts = survey.survey(product, overpasses, bands, context, path.parent / f"survey-{product.name}.jsonl")
-    kept = [overpass for overpass, verdict in zip(overpasses, verdicts, strict=True) if verdict.kept]
+    crew, bands = crew or Threads(), bands_of(product)
+    ids = [overpass.scene_id for overpass in overpasses]
+    folder = path.parent / f"staging-{product.name}-{config.digest([config.plain(settings), survey.rules(context), ids])[:12]}"
+    staging = Staging(folder, (len(overpasses), *context.target.shape), variables_of(product, context))
+
+    def judge(task: Task, product: OpticalProduct, jobs: Sequence[Job]) -> Iterator[Verdict]:
+        if task == "stage" and jobs:
+            staging.lay_out()
+        return crew.map(Work(product, context, settings, terrain, staging), task, jobs)
+
+    product, verdicts = survey.survey(product, overpasses, bands, context, path.parent / f"survey-{product.name}.jsonl", judge)
+    jobs = [job for job, verdict in zip(enumerate(overpasses), verdicts, strict=True) if verdict.kept]
+    kept = [overpass for _, overpass in jobs]
     left_out = _count([verdict for verdict in verdicts if not verdict.kept])
     if not kept:
         raise InputError(f"{product.name}: none of {len(overpasses)} overpasses counts ({_words(left_out)}); allow more in 'selection'")
-    melts = THERMAL in bands and context.ice is not None
-    variables: dict[str, Any] = {**dict.fromkeys(bands, "float32"), "clear": "bool", **({"melting": "bool"} if melts else {})}
-
-    def arrays_of(overpass: Overpass) -> tuple[optical.Arrays, dict[str, Any]]:
-        scene = product.read(overpass, context.target, context.fetcher, bands)
-        arrays = {**_reflectance(scene, settings, terrain), "clear": survey.clear_pixels(scene, product, context)}
-        if melts:
-            assert context.ice is not None
-            arrays["melting"] = melting.melting(scene.bands[THERMAL], THERMAL_ERROR, context.ice)
-        return arrays, {"items": list(scene.facts)}
-
     attributes = {
         "title": settings.site.title,
         "build": json.dumps(config.plain(settings)),
@@ -82,7 +123,18 @@ def build_product(
         kept, [overpass.sensor for overpass in kept], context.target, product.latency, attributes, [overpass.sun for overpass in kept]
     )
     fingerprint = config.digest([config.plain(settings), survey.rules(context), [overpass.scene_id for overpass in kept]])
-    entries, resumed_at = optical.write(path, f"/optical/{product.name}", coords, variables, kept, fingerprint, arrays_of)
+    writer = store.RegionWriter(path, f"/optical/{product.name}", fingerprint)
+    lost = [job for step, job in enumerate(jobs) if step not in writer.done and not staging.holds(job[0])]
+    again = judge("stage", product, lost)
+
+    def put(step: int, _: Overpass) -> None:
+        number = jobs[step][0]
+        if not staging.holds(number):
+            next(again)
+        staging.move(number, writer, step)
+
+    entries, resumed_at = optical.write(writer, coords, staging.variables, kept, put)
+    staging.clear()
     return {
         "scenes": len(kept),
         "found": len(overpasses),
@@ -93,6 +145,12 @@ def build_product(
         "grid": grid.describe(context.target),
         "resumed_at": resumed_at,
     }
+
+
+def variables_of(product: OpticalProduct, context: Context) -> dict[str, str]:
+    """Return name and dtype of the arrays that a cube keeps of a product."""
+    melts = THERMAL in product.bands and context.ice is not None
+    return {**dict.fromkeys(bands_of(product), "float32"), "clear": "bool", **({"melting": "bool"} if melts else {})}
 
 
 def bands_of(product: OpticalProduct) -> list[BandName]:

@@ -44,12 +44,14 @@ def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
     }
     coords = optical.coordinates(source.scenes, [recipe.sensor] * len(source.scenes), source.geobox, recipe.latency, attributes)
 
-    def arrays_of(ref: rasters.FileRef) -> tuple[optical.Arrays, dict[str, Any]]:
-        scene = source.read(ref)
-        return {**scene.bands, "clear": clear_pixels(scene, recipe.mask)}, {}
+    writer = store.RegionWriter(path, group, config.digest([config.plain(recipe), rasters.fingerprint(source)]))
 
-    fingerprint = config.digest([config.plain(recipe), rasters.fingerprint(source)])
-    entries, resumed_at = optical.write(path, group, coords, variables, source.scenes, fingerprint, arrays_of)
+    def put(step: int, ref: rasters.FileRef) -> None:
+        scene = source.read(ref)
+        clear = clear_pixels(scene, recipe.mask)
+        writer.write(step, {**scene.bands, "clear": clear}, scene_id=ref.scene_id, clear_fraction=float(clear.mean()))
+
+    entries, resumed_at = optical.write(writer, coords, variables, source.scenes, put)
     fractions = [entry["clear_fraction"] for entry in entries]
     return {
         "scenes": len(source.scenes),

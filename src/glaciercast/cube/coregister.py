@@ -11,7 +11,6 @@ Transactions on Image Processing 21, 2706–2718; Keys (1981), IEEE Transactions
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +86,7 @@ def textured(values: np.ndarray, clear: np.ndarray, stable: np.ndarray, config: 
         If the shapes differ, or the scene is smaller than 16×16 pixels.
     """
     config = config or CoregistrationConfig()
-    _check(values, clear, stable)
+    check(values, clear, stable)
     usable = np.asarray(clear, bool) & np.asarray(stable, bool) & np.isfinite(values)
     layer = np.where(usable, values, 0).astype("float32")
     levels = [_level(layer, usable, config.radius, config.smoothing)]
@@ -95,34 +94,6 @@ def textured(values: np.ndarray, clear: np.ndarray, stable: np.ndarray, config: 
         layer, usable = kernels.halve(layer, usable)
         levels.append(_level(layer, usable, config.radius, 1))  # a first guess; more would cost much ground beside clouds
     return Textured(tuple(levels))
-
-
-def reference(frames: Iterable[tuple[np.ndarray, np.ndarray]], stable: np.ndarray, config: CoregistrationConfig | None = None) -> Textured:
-    """Return the reference that earlier scenes make: the median of their values where they are clear.
-
-    Give it only scenes that were available before those to be matched (for a model: scenes of its training years), as whatever is in the
-    reference shapes what is matched to it. What all of them are off by on average cannot be seen; the more scenes, the less that is.
-
-    Parameters
-    ----------
-    frames
-        Values (y, x) and clear (bool, y, x) of each scene, as in `textured`.
-    stable
-        Where the ground does not move, bool (y, x).
-
-    Raises
-    ------
-    InputError
-        If there is no scene, or their shapes differ.
-    """
-    stack: list[np.ndarray] = []
-    for values, clear in frames:
-        _check(values, clear, stable)
-        stack.append(np.where(clear, values, np.nan).astype("float32"))
-    if not stack:
-        raise InputError("reference for co-registration: expected at least one earlier scene, found none")
-    middle = _median(stack)
-    return textured(middle, np.isfinite(middle), stable, config)
 
 
 def match(reference: Textured, scene: Textured, config: CoregistrationConfig | None = None) -> Match:
@@ -140,23 +111,29 @@ def match(reference: Textured, scene: Textured, config: CoregistrationConfig | N
         raise InputError(f"co-registration: expected a scene of {reference.shape} pixels as the reference, found {scene.shape}")
     shared = _shared(reference.levels[0], scene.levels[0]) / float(np.prod(reference.shape))
     if shared < config.min_valid:
-        return _refused(shared, f"clear stable ground on {shared:.1%} of the scene, at least {config.min_valid:.0%}")
+        return refused(f"clear stable ground on {shared:.1%} of the scene, at least {config.min_valid:.0%}", shared)
     pairs = list(zip(reference.levels, scene.levels, strict=True))
     while _shared(*pairs[-1]) < ENOUGH and len(pairs) > 1:
         pairs.pop()
     start = _seed(*pairs[-1], config.max_shift / 2 ** (len(pairs) - 1))
     if start is None:
-        return _refused(shared, "no texture on stable ground")
+        return refused("no texture on stable ground", shared)
     matrix = np.array([[1, 0, start[0]], [0, 1, start[1]]], dtype="float64")
     for pair in pairs[:0:-1]:
         guess = _refine(*pair, matrix, "translation", config.doubt)
         matrix = matrix if guess is None else guess[0]
         matrix[:, 2] *= 2
     found = _refine(*pairs[0], matrix, config.motion, config.doubt)
-    return _refused(shared, "the match did not settle") if found is None else _judged(*found, shared, reference.shape, config)
+    return refused("the match did not settle", shared) if found is None else _judged(*found, shared, reference.shape, config)
 
 
-def _check(values: np.ndarray, clear: np.ndarray, stable: np.ndarray) -> None:
+def refused(reason: str, shared: float = 0.0) -> Match:
+    """Return the match of a scene that could not be matched."""
+    return Match(np.nan, np.nan, np.nan, shared, np.eye(2, 3), False, reason)
+
+
+def check(values: np.ndarray, clear: np.ndarray, stable: np.ndarray) -> None:
+    """Raise InputError unless the three have one shape (y, x) that is large enough."""
     if not values.shape == clear.shape == stable.shape or values.ndim != 2:
         raise InputError(f"co-registration: values, clear and stable differ in shape: {values.shape}, {clear.shape}, {stable.shape}")
     if min(values.shape) < 16:
@@ -168,18 +145,6 @@ def _level(values: np.ndarray, usable: np.ndarray, radius: int, smoothing: int) 
     for _ in range(smoothing):
         texture, usable = kernels.low_pass(texture, usable)
     return Level(texture, usable)
-
-
-def _median(stack: list[np.ndarray]) -> np.ndarray:
-    """Return the median along the first axis of what has data, NaN where nothing has, float32; row by row, for memory."""
-    out = np.empty(stack[0].shape, dtype="float32")
-    for row, target in enumerate(out):
-        values = np.sort(np.stack([layer[row] for layer in stack]), axis=0)  # NaN last
-        number = np.count_nonzero(np.isfinite(values), axis=0)
-        low, high = (np.maximum(number - 1, 0) // 2, np.maximum(number, 1) // 2)
-        pair = [np.take_along_axis(values, index[None], axis=0)[0] for index in (low, np.minimum(high, np.maximum(number - 1, 0)))]
-        target[:] = np.where(number > 0, (pair[0] + pair[1]) / 2, np.nan)
-    return out
 
 
 def _shared(reference: Level, scene: Level) -> int:
@@ -237,7 +202,3 @@ def _judged(matrix: np.ndarray, r: float, shared: float, shape: tuple[int, int],
     else:
         reason = ""
     return Match(columns, rows, r, shared, matrix, not reason, reason)
-
-
-def _refused(shared: float, reason: str) -> Match:
-    return Match(np.nan, np.nan, np.nan, shared, np.eye(2, 3), False, reason)

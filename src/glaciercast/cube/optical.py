@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from glaciercast.sources.scene import SceneRef, Sun
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
-
-Arrays = Mapping[str, np.ndarray]
 
 
 def coordinates(
@@ -51,15 +48,9 @@ def coordinates(
 
 
 def write(
-    path: Path,
-    group: str,
-    coords: xr.Dataset,
-    variables: Mapping[str, Any],
-    refs: Sequence[SceneRef],
-    fingerprint: str,
-    arrays_of: Callable[[Any], tuple[Arrays, dict[str, Any]]],
+    writer: store.RegionWriter, coords: xr.Dataset, variables: Mapping[str, Any], refs: Sequence[Any], put: Callable[[int, Any], None]
 ) -> tuple[list[dict[str, Any]], int]:
-    """Write every scene that is not there yet; `arrays_of(ref)` gives its arrays (y, x) and facts for the manifest.
+    """Write every scene that is not there yet: ``put(step, ref)`` writes one, and its line with ``clear_fraction`` to the manifest.
 
     Returns
     -------
@@ -69,18 +60,16 @@ def write(
     Raises
     ------
     InputError
-        If `path` was begun from other input, or no scene has a clear pixel.
+        If no scene has a clear pixel.
     """
-    writer = store.RegionWriter(path, group, fingerprint)
     resumed_at = len(writer.done)
     if resumed_at and not writer.complete:
-        note(f"{path}: {resumed_at} of {len(refs)} scenes of {group} are there; going on")
+        note(f"{writer.path}: {resumed_at} of {len(refs)} scenes of {writer.group} are there; going on")
     writer.begin(coords, variables)
-    for step, ref in enumerate(track(refs, f"Writing {group}")):
+    for step, ref in enumerate(track(refs, f"Writing {writer.group}")):
         if step not in writer.done:
-            arrays, facts = arrays_of(ref)
-            writer.write(step, arrays, scene_id=ref.scene_id, clear_fraction=float(arrays["clear"].mean()), **facts)
+            put(step, ref)
     if not any(entry["clear_fraction"] for entry in writer.done.values()):
-        raise InputError(f"{group}: none of the {len(refs)} scenes has a clear pixel under the mask")
+        raise InputError(f"{writer.group}: none of the {len(refs)} scenes has a clear pixel under the mask")
     writer.end()
     return [writer.done[step] for step in range(len(refs))], resumed_at

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 from pydantic import Field
 
 from glaciercast.config import Config
+from glaciercast.cube import gapfill_kernels as kernels
 from glaciercast.cube import timefill
 from glaciercast.cube.gapfill import Filled, fill_spatially
+from glaciercast.errors import InputError
 
 
 class SeasonFill(Config):
@@ -16,6 +24,7 @@ class SeasonFill(Config):
     memory: float = Field(default=20.0, gt=0, description="days in which the weight of the last observation falls to 1/e")
     season: float = Field(default=45.0, gt=0, description="days around the time of year that count as the same season in earlier years")
     remember: float = Field(default=0.0, ge=0, le=1, description="weight, step by step, of what earlier steps told about the past's worth")
+    neighbours: bool = Field(default=True, description="whether the scene's own pixels tell about a gap; else only the past does")
     ridge: float = Field(default=1.0, gt=0, description="how much detail must be seen until it is believed, as a sum of squares")
 
 
@@ -51,36 +60,140 @@ def fill(values: np.ndarray, times: np.ndarray, settings: SeasonFill | None = No
     InputError
         If the times do not increase or do not fit the values.
     """
-    settings = settings or SeasonFill()
-    days = timefill.days_of(times, values)
+    timefill.days_of(times, values)
     series = np.ascontiguousarray(values, dtype="float32")
-    filled = series.copy()
-    last, age = np.full(series.shape[1:], np.nan, "float32"), np.zeros(series.shape[1:])
-    seen = np.zeros((2, len(DEPTHS) + 1))
-    for step, scene in enumerate(series):
-        missing = np.isnan(scene)
-        if missing.any():
-            likely = expected(series, days, step, last, age, settings)
-            seen = settings.remember * seen + worth(scene, likely)
-            filled[step] = fill_scene(scene, likely, seen[0] / (seen[1] + settings.ridge))
-        last, age = np.where(missing, last, scene), np.where(missing, age, 0.0)
-        age += days[step + 1] - days[step] if step + 1 < len(days) else 0.0
+    filler = SeasonFiller(settings, series.shape[1:])
+    filled = np.empty_like(series)
+    for step, (scene, time) in enumerate(zip(series, np.asarray(times, dtype="datetime64[ns]"), strict=True)):
+        filled[step], _ = filler.step(scene, time)
     return Filled(filled, np.isnan(series) & ~np.isnan(filled))
 
 
-def expected(series: np.ndarray, days: np.ndarray, step: int, last: np.ndarray, age: np.ndarray, settings: SeasonFill) -> np.ndarray:
+class SeasonFiller:
+    """The fill of `fill`, one step at a time: what it returns for a step depends on that step and those before it, and on nothing else.
+
+    It keeps every observed frame, as any of them may tell about the season of a later year: 4 bytes a pixel and step, 2.6 MB a step of
+    800×800 pixels. With `spool` they lie in a file without a name, and memory stays the same however long the series is.
+
+    Parameters
+    ----------
+    settings
+        How; None: the defaults.
+    shape
+        Of a scene (y, x).
+    spool
+        Folder of the file of frames; None keeps them in memory.
+    """
+
+    def __init__(self, settings: SeasonFill | None, shape: tuple[int, ...], spool: Path | None = None) -> None:
+        self.settings, self.shape = settings or SeasonFill(), tuple(shape)
+        self._frames: list[np.ndarray] | _Spool = [] if spool is None else _Spool(spool, self.shape)
+        self._times: list[np.datetime64] = []
+        self._last, self._age = np.full(self.shape, np.nan, "float32"), np.zeros(self.shape)
+        self._seen = np.zeros((2, len(DEPTHS) + 1))
+
+    def step(self, scene: np.ndarray, time: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
+        """Return the next scene filled, float32 (y, x), and which of its pixels the fill made, bool (y, x).
+
+        Parameters
+        ----------
+        scene
+            What was observed, float32 (y, x); NaN is missing. It is copied.
+        time
+            When, after all steps so far.
+
+        Raises
+        ------
+        InputError
+            If the scene has another shape or an infinite value, or its time is not after that of the step before.
+        """
+        scene = self._arrive(scene, time)
+        missing = np.isnan(scene)
+        filled = scene
+        if missing.any():
+            likely = self._expected()
+            filled = self._blended(scene, likely) if self.settings.neighbours else np.where(missing, likely, scene)
+        self._keep(scene, missing)
+        return filled.copy(), missing & ~np.isnan(filled)
+
+    def restore(self, steps: Iterable[tuple[np.ndarray, np.datetime64]]) -> None:
+        """Take in scenes that were filled before, as `step` would, without filling them; (scene, time) as observed, in order.
+
+        What follows is then the same bit for bit as if nothing had been interrupted. Errors as for `step`.
+        """
+        for observed, time in steps:
+            scene = self._arrive(observed, time)
+            missing = np.isnan(scene)
+            if self.settings.remember and self.settings.neighbours and missing.any():
+                self._learn(scene, self._expected())
+            self._keep(scene, missing)
+
+    def forget(self) -> None:
+        """Take nothing more from the last observations, as after a polar night; what earlier years show of the season stays."""
+        self._last[:] = np.nan
+
+    def _arrive(self, scene: np.ndarray, time: np.datetime64) -> np.ndarray:
+        if scene.shape != self.shape:
+            raise InputError(f"season fill: expected a scene of shape {self.shape}, found {scene.shape}")
+        now = time.astype("datetime64[ns]")
+        if np.isnat(now) or (self._times and now <= self._times[-1]):
+            after = f" after {self._times[-1]}" if self._times else ""
+            raise InputError(f"season fill: expected a time{after}, found {now}")
+        if self._times:
+            self._age += self._days(now) - self._days(self._times[-1])
+        self._times.append(now)
+        return np.array(scene, dtype="float32", order="C")
+
+    def _days(self, time: np.datetime64) -> float:
+        return float((time - self._times[0]) / np.timedelta64(1, "D"))
+
+    def _expected(self) -> np.ndarray:
+        days = np.array([self._days(time) for time in self._times])
+        season = timefill.usual(self._frames, days[-1] - days[:-1], self.shape, self.settings.season)
+        return expected(season, self._last, self._age, self.settings)
+
+    def _learn(self, scene: np.ndarray, likely: np.ndarray) -> None:
+        """Weigh what was to be expected of a scene against what the scene shows."""
+        self._seen = self.settings.remember * self._seen + worth(scene, likely)
+
+    def _blended(self, scene: np.ndarray, likely: np.ndarray) -> np.ndarray:
+        self._learn(scene, likely)
+        return fill_scene(scene, likely, self._seen[0] / (self._seen[1] + self.settings.ridge))
+
+    def _keep(self, scene: np.ndarray, missing: np.ndarray) -> None:
+        self._frames.append(scene)
+        self._last, self._age = np.where(missing, self._last, scene), np.where(missing, self._age, 0.0)
+
+
+class _Spool:
+    """Frames (y, x), float32, in a file that has no name and goes with the process."""
+
+    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
+        self.shape, self.size = shape, 4 * int(np.prod(shape))
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the filler)
+        weakref.finalize(self, self.file.close)
+
+    def append(self, frame: np.ndarray) -> None:
+        self.file.seek(0, os.SEEK_END)
+        self.file.write(frame.tobytes())
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        self.file.seek(index * self.size)
+        return np.frombuffer(self.file.read(self.size), "float32").reshape(self.shape)
+
+
+def expected(usual: np.ndarray, last: np.ndarray, age: np.ndarray, settings: SeasonFill) -> np.ndarray:
     """Return what the past lets expect at a step, float32 (y, x); NaN where nothing was seen before.
 
     Parameters
     ----------
-    series, days
-        (time, y, x) and days; only steps before `step` are read.
+    usual
+        Each pixel's mean of the season in earlier years (see `timefill.season_mean`).
     last, age
         Each pixel's last observation before the step, and its age in days.
     settings
         How.
     """
-    usual = timefill.season_mean(series, days, step, settings.season)
     share = np.exp(-age / settings.memory).astype("float32")
     mixed = share * last + (1 - share) * usual
     return np.where(np.isnan(mixed), np.where(np.isnan(last), usual, last), mixed)
@@ -113,9 +226,10 @@ def worth(scene: np.ndarray, likely: np.ndarray) -> np.ndarray:
     sums = np.zeros((2, len(DEPTHS) + 1))
     for mirrored in (gaps[::-1], gaps[:, ::-1], gaps[::-1, ::-1]):
         near, detail = _parts(scene, likely, gaps | mirrored)
-        tried = mirrored & ~gaps & np.isfinite(near) & np.isfinite(detail)
-        classes, lost = _depth_class(gaps | mirrored)[tried], (scene - near)[tried]
-        for row, product in enumerate((lost * detail[tried], detail[tried] ** 2)):
+        tried = np.flatnonzero(mirrored & ~gaps & np.isfinite(near) & np.isfinite(detail))
+        classes, shown = _depth_class(gaps | mirrored).ravel()[tried], detail.ravel()[tried]
+        lost = scene.ravel()[tried] - near.ravel()[tried]
+        for row, product in enumerate((lost * shown, shown**2)):
             sums[row] += np.bincount(classes, product, minlength=len(DEPTHS) + 1)
     return sums
 
@@ -128,8 +242,7 @@ def _parts(scene: np.ndarray, likely: np.ndarray, gaps: np.ndarray) -> tuple[np.
 
 
 def _depth_class(gaps: np.ndarray) -> np.ndarray:
-    from scipy import ndimage
-
-    depth = ndimage.distance_transform_cdt(gaps, "chessboard")
-    classes: np.ndarray = np.searchsorted(DEPTHS, depth)
+    deepest = DEPTHS[-1] + 1
+    depth = np.minimum(kernels.distances(gaps)[1:-1, 1:-1], deepest)
+    classes: np.ndarray = np.searchsorted(DEPTHS, np.arange(deepest + 1))[depth]
     return classes

@@ -82,6 +82,12 @@ class Fetching(Config):
     policy: FetchPolicy = FetchPolicy()
     token_url: str | None = Field(default=None, description="gives tokens as the Planetary Computer does, for a catalogue of your own")
     token_host: str = Field(default="", description="end of the hosts (with port) that want them")
+    scheduler: str = Field(default="none", description="who reads scenes: none (this process), a number of workers, or tcp://host:port")
+
+    @field_validator("scheduler", mode="before")
+    @classmethod
+    def _in_words(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) else value  # an option's number
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Fetching:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from glaciercast.sources.access import Reader
     from glaciercast.sources.fetch import Fetcher
+
+
+Task = Literal["glance", "stage"]
+Job = tuple[int, Overpass]
+"""Number of an overpass among all of its product, and the overpass."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,21 @@ class Verdict:
         return not self.reason
 
 
+class Judge(Protocol):
+    """Looks at overpasses, here or on workers."""
+
+    def __call__(self, task: Task, product: OpticalProduct, jobs: Sequence[Job]) -> Iterator[Verdict]:
+        """Yield a verdict on each job, in order."""
+
+
 def survey(
-    product: OpticalProduct, overpasses: Sequence[Overpass], bands: Sequence[BandName], context: Context, log: Path
+    product: OpticalProduct, overpasses: Sequence[Overpass], bands: Sequence[BandName], context: Context, log: Path, judge: Judge
 ) -> tuple[OpticalProduct, list[Verdict]]:
     """Judge every overpass, cheapest look first; `log` keeps the verdicts, so that an interrupted survey goes on.
 
     The quality band alone decides where too little of the box was seen, or where it is cloud even if every flag that the policy may
     overrule were wrong; of the others the reflectance is read, as the mask needs it. Verdicts that `log` keeps from other rules (another
-    outline, say) do not count.
+    outline, say) do not count. `judge` does the looking: of tasks ``glance`` and ``stage``.
 
     Returns
     -------
@@ -70,14 +82,16 @@ def survey(
         The product with what was learnt about the packing of its items, and one verdict for each overpass.
     """
     known = _Log(log, rules(context))
-    waiting = [overpass for overpass in overpasses if overpass.scene_id not in known.glances]
-    for overpass in track(ahead(product, waiting, (), context), f"Looking at {product.name}", len(waiting)):
-        known.add(_at_a_glance(product.read_quality(overpass, context.target, context.fetcher), product, context), final=False)
-    promising = [overpass for overpass in overpasses if known.glances[overpass.scene_id].kept]
-    product = product.verified(list(ahead(product, promising, ("swir16",), context)), context.target, context.fetcher)
-    waiting = [overpass for overpass in promising if overpass.scene_id not in known.finals]
-    for overpass in track(ahead(product, waiting, bands, context), f"Masking {product.name}", len(waiting)):
-        known.add(_judge(product.read(overpass, context.target, context.fetcher, bands), product, context), final=True)
+    jobs = list(enumerate(overpasses))
+    waiting = [job for job in jobs if job[1].scene_id not in known.glances]
+    for verdict in track(judge("glance", product, waiting), f"Looking at {product.name}", len(waiting)):
+        known.add(verdict, final=False)
+    promising = [job for job in jobs if known.glances[job[1].scene_id].kept]
+    fetched = list(ahead(product, [overpass for _, overpass in promising], ("swir16",), context))
+    product = product.verified(fetched, context.target, context.fetcher)
+    waiting = [job for job in promising if job[1].scene_id not in known.finals]
+    for verdict in track(judge("stage", product, waiting), f"Reading {product.name}", len(waiting)):
+        known.add(verdict, final=True)
     return product, [known.verdict(overpass.scene_id) for overpass in overpasses]
 
 
@@ -110,7 +124,8 @@ def clear_pixels(scene: Scene, product: OpticalProduct, context: Context) -> np.
     return seen
 
 
-def _at_a_glance(scene: Scene, product: OpticalProduct, context: Context) -> Verdict:
+def glance(scene: Scene, product: OpticalProduct, context: Context) -> Verdict:
+    """Return a verdict from the quality band alone: kept are those of which the reflectance has to be read."""
     valid = scene.mask_valid
     missing = 1 - float(valid.mean())
     name = scene.ref.scene_id
@@ -123,9 +138,10 @@ def _at_a_glance(scene: Scene, product: OpticalProduct, context: Context) -> Ver
     return Verdict(name, missing, None)
 
 
-def _judge(scene: Scene, product: OpticalProduct, context: Context) -> Verdict:
+def judge(scene: Scene, clear: np.ndarray, context: Context) -> Verdict:
+    """Return what counts for a scene, `clear` being its clear pixels, bool (y, x)."""
     valid = scene.mask_valid
-    cloud = 1 - float(clear_pixels(scene, product, context)[valid].mean())
+    cloud = 1 - float(clear[valid].mean())
     too_much = cloud > context.selection.max_cloud
     reason = _too_much("cloud", cloud, context.selection.max_cloud) if too_much else ""
     return Verdict(scene.ref.scene_id, 1 - float(valid.mean()), cloud, reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numba import njit
 
@@ -11,6 +13,12 @@ from glaciercast.errors import InputError
 SEASON_DAYS = 30.0
 """How far from the day of the year an observation of an earlier year still tells about it."""
 _YEAR = 365.2425
+
+
+class Frames(Protocol):
+    """Frames (y, x) of a series that can be had by number: an array, a list, or a file."""
+
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
 
 
 def forward(values: np.ndarray, times: np.ndarray, max_age: float | None = None, decay: float | None = None) -> Filled:
@@ -83,13 +91,16 @@ def season_mean(values: np.ndarray, days: np.ndarray, step: int, width: float = 
     width
         Days on either side, weighted less the farther they are.
     """
-    lag = days[step] - days[:step]
+    return usual(values, days[step] - days[:step], values.shape[1:], width)
+
+
+def usual(frames: Frames, lag: np.ndarray, shape: tuple[int, ...], width: float) -> np.ndarray:
+    """Return the mean of `season_mean` from earlier frames (y, x), each `lag` days old, float64 (frame,); `shape` is that of a frame."""
     apart = np.abs(lag - np.round(lag / _YEAR) * _YEAR)
-    chosen = np.flatnonzero((lag > _YEAR / 2) & (apart < width))
-    total, weight = np.zeros(values.shape[1:]), np.zeros(values.shape[1:])
-    for index in chosen:
-        _add(values[index], 1.0 - apart[index] / width, total, weight)
-    mean: np.ndarray = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0).astype("float32")
+    total, weight = np.zeros(shape), np.zeros(shape)
+    for index in np.flatnonzero((lag > _YEAR / 2) & (apart < width)):
+        _add(frames[int(index)], 1.0 - apart[index] / width, total, weight)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(shape, np.nan), where=weight > 0).astype("float32")
     return mean
 
 

@@ -8,55 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glaciercast import grid
+from glaciercast.export import write_cog, write_netcdf
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-def write_netcdf(dataset: xr.Dataset, path: Path) -> Path:
-    """Write a CF dataset as compressed NetCDF-4, whole or not at all."""
-    encoding = {
-        name: {"zlib": True, "complevel": 4, "_FillValue": np.float32(np.nan)}
-        for name in dataset.data_vars
-        if dataset[name].dtype.kind == "f"
-    }
-    out = dataset.copy()
-    for name in {"time", "time_bounds", "issue_time"} & set(map(str, out.variables)):
-        out[name].encoding = {"units": "seconds since 1970-01-01", "dtype": "int64"}
-    for name in map(str, out.data_vars):
-        if out[name].attrs.pop("grid_mapping", None):
-            encoding[name]["grid_mapping"] = "spatial_ref"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    out.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
-    partial.replace(path)
-    return path
+__all__ = ["write_cogs", "write_netcdf"]
 
 
 def write_cogs(dataset: xr.Dataset, folder: Path) -> list[Path]:
     """Write one Cloud-Optimized GeoTIFF for each variable and valid time, with units and times as tags."""
-    import rasterio
-
     geobox = grid.of(dataset, "forecast")
-    folder.mkdir(parents=True, exist_ok=True)
+    issued = np.datetime_as_string(dataset.issue_time.values, "s")
     paths = []
-    for name in (n for n in dataset.data_vars if {"y", "x"} <= set(dataset[n].dims)):
-        for step in range(dataset.sizes["time"]):
-            values = dataset[name].isel(time=step)
+    for name in (str(n) for n in dataset.data_vars if {"y", "x"} <= set(dataset[n].dims)):
+        units = str(dataset[name].attrs.get("units", ""))
+        for values in dataset[name].transpose("time", "y", "x"):
             valid = np.datetime_as_string(values.time.values, "D")
+            tags = {"valid_time": valid, "issue_time": issued, "units": units, "model": str(dataset.attrs.get("model", ""))}
             path = folder / f"{name}_{valid}.tif"
-            profile = {
-                "driver": "COG", "height": geobox.shape.y, "width": geobox.shape.x, "count": 1, "dtype": "float32",
-                "crs": grid.crs_name(geobox), "transform": geobox.transform, "nodata": np.nan, "compress": "deflate",
-            }  # fmt: skip
-            with rasterio.open(path, "w", **profile) as file:
-                file.write(values.values.astype("float32"), 1)
-                file.set_band_description(1, f"{name} {valid}")
-                file.update_tags(
-                    valid_time=valid,
-                    issue_time=np.datetime_as_string(dataset.issue_time.values, "s"),
-                    units=str(dataset[name].attrs.get("units", "")),
-                    model=str(dataset.attrs.get("model", "")),
-                )
-            paths.append(path)
+            paths.append(write_cog(values.values.astype("float32"), geobox, path, f"{name} {valid}", units, tags))
     return paths

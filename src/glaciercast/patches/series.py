@@ -14,7 +14,7 @@ from glaciercast import grid, store
 from glaciercast.align import seasons
 from glaciercast.errors import InputError, unknown
 from glaciercast.patches import cache as caches
-from glaciercast.schema import ALIGNED_VARIABLES, OBSERVED
+from glaciercast.schema import ALIGNED_VARIABLES, AVAILABILITY, OBSERVED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +34,7 @@ class Series:
     starts, ends
         First and last moment of each step, future ones included.
     available_at
-        Earliest time at which a step's frame could be had, datetime64[ns] (step,).
+        Earliest time at which all variables of a step's frame could be had, datetime64[ns] (step,).
     season
         Sine and cosine of the phase of the year, float32 (step, 2), future steps included.
     season_index
@@ -88,11 +88,15 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
     for name in variables:
         if name not in ALIGNED_VARIABLES or name not in aligned:
             raise InputError(unknown("variable", name, [v for v in ALIGNED_VARIABLES if v in aligned]))
+    if aligned.attrs.get("looks_ahead"):
+        raise InputError(f"{path}: /aligned was filled from later steps, to explore; run 'glaciercast align {path} --replace'")
     content = store.fingerprint(path, GROUP)
     channels = (*variables, *(name + OBSERVED for name in variables))
     geobox = grid.of(aligned, str(path))
     cache = caches.open(folder, content)
-    if cache is None or cache.channels != channels:
+    if cache is not None and cache.channels == channels:
+        cache.verify()
+    else:
         shape = (geobox.shape.y, geobox.shape.x)
         cache = caches.write(
             folder, _stacked(path, aligned, channels), aligned.sizes["time"], channels, shape, content, {"cube": path.name}
@@ -105,7 +109,7 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
         variables=variables,
         starts=starts,
         ends=ends,
-        available_at=aligned.available_at.values.astype("datetime64[ns]"),
+        available_at=np.max([aligned[AVAILABILITY[name]].values for name in variables], axis=0).astype("datetime64[ns]"),
         season=np.stack(seasons.encode(middles), axis=1),
         season_index=seasons.season_index(middles, period),
         period=period,

@@ -65,6 +65,9 @@ class Stats:
     retries: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stats, (self.requests, self.bytes, dict(self.retries))  # a lock stays in its process
+
     def count(self, requests: int = 0, bytes: int = 0, retry: str = "") -> None:
         """Add to the counts; safe from any thread."""
         with self._lock:
@@ -72,6 +75,14 @@ class Stats:
             self.bytes += bytes
             if retry:
                 self.retries[retry] = self.retries.get(retry, 0) + 1
+
+    def add(self, other: Stats) -> None:
+        """Add what another client counted."""
+        with self._lock:
+            self.requests += other.requests
+            self.bytes += other.bytes
+            for reason, number in other.retries.items():
+                self.retries[reason] = self.retries.get(reason, 0) + number
 
 
 class Client:

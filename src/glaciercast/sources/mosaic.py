@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pystac
     from odc.geo.geobox import GeoBox
 
+_TABLE = np.arange(2**16, dtype="uint16")
+"""Every number that a band of 16 bits can hold."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -74,8 +77,8 @@ class Mosaic:
             if name != "thermal":
                 new &= np.isfinite(values[name])
         for name, array in values.items():
-            self.bands[name][new] = array[new]
-        self.mask[new] = mask[new]
+            np.copyto(self.bands[name], array, where=new)
+        np.copyto(self.mask, mask, where=new)
         self.taken |= new
 
 
@@ -98,9 +101,17 @@ def on_target(raw: RawBand | None, layer: Layer, target: GeoBox) -> np.ndarray:
 
 def physical(raw: RawBand, layer: Layer) -> np.ndarray:
     """Return number · scale + offset, float32 (y, x): NaN where the number is the product's nodata or the one that the file declares."""
-    values: np.ndarray = (raw.values * layer.scale + layer.offset).astype("float32")
-    for nodata in {layer.nodata, raw.nodata} - {None}:
-        values[raw.values == nodata] = np.nan
+    missing = {layer.nodata, raw.nodata} - {None}
+    if raw.values.dtype == np.uint16 and raw.values.size > _TABLE.size:  # fewer numbers there are than pixels: each is converted once
+        converted: np.ndarray = _physical(_TABLE, layer, missing)[raw.values]
+        return converted
+    return _physical(raw.values, layer, missing)
+
+
+def _physical(numbers: np.ndarray, layer: Layer, missing: set[Any]) -> np.ndarray:
+    values: np.ndarray = (numbers * layer.scale + layer.offset).astype("float32")
+    for nodata in missing:
+        values[numbers == nodata] = np.nan
     return values
 
 

@@ -166,6 +166,11 @@ class OpticalProduct(ABC):
         """Return the product with what its metadata leaves in doubt decided from the data; here nothing is in doubt."""
         return self
 
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """What `verified` found out, as plain JSON types."""
+        return {}
+
     def _known(self, bands: Sequence[BandName]) -> tuple[BandName, ...]:
         for band in bands:
             if band not in self.bands:

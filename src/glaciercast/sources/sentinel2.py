@@ -152,6 +152,11 @@ class Sentinel2(OpticalProduct):
             return self
         return Sentinel2(self.config, verify_offsets([self.darkness(item, target, fetcher) for item in items]))
 
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """Item id → offset and how it was decided."""
+        return {item: list(offset) for item, offset in self.offsets.items()}
+
     def darkness(self, item: pystac.Item, target: GeoBox, fetcher: BandFetcher) -> Darkness:
         """Return how dark the clear pixels of an item are at 1.6 µm within `target`, and which offset its metadata state."""
         number = darkness(item, self.quality_asset(item), asset_key(item, _KEYS["swir16"]), target, fetcher)

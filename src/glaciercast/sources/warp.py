@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ FINER = 1.52
 
 STRIP = 128
 """Columns that are warped at once."""
+_one_at_a_time = threading.Lock()
+"""Rasterio changes the filters of warnings while it warps, which belong to all threads."""
 
 
 def onto(values: np.ndarray, geobox: GeoBox, target: GeoBox, how: How, fill: float) -> np.ndarray:
@@ -133,7 +136,8 @@ def _reprojected(values: np.ndarray, geobox: GeoBox, target: GeoBox, how: How, f
     for left in range(0, target.shape.x, STRIP):
         strip = target[:, left : min(left + STRIP, target.shape.x)]
         out = np.full(strip.shape, fill, source.dtype)
-        strips.append(rio_reproject(source, out, geobox, strip, resampling=resampling, src_nodata=fill, dst_nodata=fill))
+        with _one_at_a_time:
+            strips.append(rio_reproject(source, out, geobox, strip, resampling=resampling, src_nodata=fill, dst_nodata=fill))
     return np.concatenate(strips, axis=1).astype(values.dtype, copy=False)
 
 

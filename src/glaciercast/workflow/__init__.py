@@ -6,6 +6,7 @@ plain JSON types. What was interrupted is taken up where it stopped when the sam
 
 from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
+from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, forecast, read_source, report, run, scenarios, simulate, train
@@ -19,6 +20,7 @@ __all__ = [
     "benchmark",
     "build",
     "demo",
+    "export_group",
     "forecast",
     "parse_model",
     "plan",

@@ -10,10 +10,8 @@ from glaciercast.cube.settings import Fetching, SiteBuild
 from glaciercast.errors import InputError
 from glaciercast.progress import note
 from glaciercast.sources import hrefs, stac
-from glaciercast.sources.landsat import Landsat
 from glaciercast.sources.modis import ModisProduct
-from glaciercast.sources.sentinel2 import Sentinel2
-from glaciercast.workflow import parts
+from glaciercast.workflow import parts, workers
 from glaciercast.workflow.parts import Part
 from glaciercast.workflow.session import Session
 
@@ -96,13 +94,15 @@ def build_site(settings: SiteBuild, out: str | Path, fetching: Fetching | None =
 
 def build_in(settings: SiteBuild, folder: Path, fetching: Fetching | None = None) -> dict[str, Any]:
     """Build the cube of a site as ``cube.zarr`` in an open run folder."""
-    cube = folder / "cube.zarr"
-    with Session.open(settings, fetching or Fetching(), folder) as session:
+    cube, fetching = folder / "cube.zarr", fetching or Fetching()
+    with workers.hired(fetching.scheduler) as crew, Session.open(settings, fetching, folder, crew) as session:
         made = _parts(session)
         for part in made:  # an empty search is told before anything is fetched, and leaves a folder for a better one
             part.find()
         session.keep()
         store.create(cube, schema.root_attributes(settings.site.title))
+        if isinstance(crew, workers.Cluster):
+            crew.join(session, cube)
         products = {}
         for part in made:
             note(f"{settings.site.title}: {part.name}")
@@ -114,8 +114,8 @@ def _parts(session: Session) -> list[Part]:
     settings = session.settings
     made: dict[str, list[Part]] = {
         "dem": [parts.Terrain(session)],
-        "landsat": [parts.Optical(session, Landsat(settings.landsat))],
-        "sentinel2": [parts.Optical(session, Sentinel2(settings.sentinel2))],
+        "landsat": [parts.Optical(session, parts.optical_product("landsat", settings))],
+        "sentinel2": [parts.Optical(session, parts.optical_product("sentinel2", settings))],
         "itslive": [parts.Velocity(session)],
         "modis": [parts.Temperature(session, ModisProduct(name, settings.modis)) for name in settings.modis.products],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,17 @@ from glaciercast.cube.temperature import build_temperature
 from glaciercast.cube.velocity import build_velocity
 from glaciercast.sources import dem, modis_grid
 from glaciercast.sources import itslive as velocities
+from glaciercast.sources.landsat import Landsat
 from glaciercast.sources.modis import HALVES, ModisProduct
 from glaciercast.sources.optical import OpticalProduct, Overpass
+from glaciercast.sources.sentinel2 import Sentinel2
+from glaciercast.sources.sentinel2_offset import Offset
 
 if TYPE_CHECKING:
     import pystac
     from odc.geo.geobox import GeoBox
 
+    from glaciercast.cube.settings import SiteBuild
     from glaciercast.workflow.session import Session
 
 SAMPLE = 3
@@ -108,14 +112,26 @@ class Optical:
     def build(self, cube: Path) -> dict[str, Any]:
         """Write ``/optical/<product>``."""
         session = self.session
-        context = survey.Context(
-            session.target, session.reader, session.fetcher, session.ice_buffered, session.settings.mask, session.settings.selection
-        )
-        facts = acquire.build_product(self.product, self._overpasses, session.settings, context, terrain.read(cube), cube)
+        where = context(session), terrain.read(cube)
+        facts = acquire.build_product(self.product, self._overpasses, session.settings, *where, cube, session.crew)
         dropped = "".join(f", {number} left out for {reason}" for reason, number in facts["left_out"].items())
         when = f"{facts['first']} … {facts['last']}"
         text = f"{facts['scenes']} of {facts['found']} overpasses {when}, {facts['clear_fraction']:.0%} clear{dropped}"
         return {**facts, "text": text}
+
+
+def context(session: Session) -> survey.Context:
+    """Return what reading and judging overpasses takes."""
+    rules = session.settings.mask, session.settings.selection
+    return survey.Context(session.target, session.reader, session.fetcher, session.ice_buffered, *rules)
+
+
+def optical_product(name: str, settings: SiteBuild, learnt: Mapping[str, Any] | None = None) -> OpticalProduct:
+    """Return Landsat or Sentinel-2 as the settings want it, with what a survey in another process has learnt of its items."""
+    if name == Landsat.name:
+        return Landsat(settings.landsat)
+    offsets = {item: Offset(*told) for item, told in (learnt or {}).items()}
+    return Sentinel2(settings.sentinel2, offsets)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy as np
 
 from glaciercast import grid, runs
 from glaciercast.cube.settings import Fetching, SiteBuild
+from glaciercast.cube.workers import Crew, Threads
 from glaciercast.sources import outlines, stac
 from glaciercast.sources.access import Reader
 from glaciercast.sources.cache import RawCache
 from glaciercast.sources.fetch import Fetcher
-from glaciercast.sources.http import Client
+from glaciercast.sources.http import Client, Stats
 from glaciercast.sources.outlines import Outline
 from glaciercast.sources.signing import SasSigner, Signer
 from glaciercast.sources.stac import Catalogue
@@ -42,12 +43,13 @@ class Session:
     catalogue: Catalogue
     velocity_catalogue: Catalogue
     folder: Path | None
+    crew: Crew = field(default_factory=Threads)
     _new: dict[str, list[pystac.Item]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
-    def open(cls, settings: SiteBuild, fetching: Fetching, folder: Path | None = None) -> Iterator[Session]:
-        """Open the catalogues; nothing is read before the first search."""
+    def open(cls, settings: SiteBuild, fetching: Fetching, folder: Path | None = None, crew: Crew | None = None) -> Iterator[Session]:
+        """Open the catalogues; nothing is read before the first search. `crew` reads scenes (default: threads of this process)."""
         place = settings.catalogue
         elsewhere = settings.itslive_catalogue or ("itslive" if place in stac.known() else place)
         with ExitStack() as stack:
@@ -57,7 +59,7 @@ class Session:
                 )
                 for location in (place, elsewhere)
             )
-            yield cls(settings, fetching, reader, other, Catalogue(place, reader), Catalogue(elsewhere, other), folder)
+            yield cls(settings, fetching, reader, other, Catalogue(place, reader), Catalogue(elsewhere, other), folder, crew or Threads())
 
     @cached_property
     def target(self) -> GeoBox:
@@ -112,21 +114,20 @@ class Session:
         Items whose addresses came signed are not kept: a signature is a secret, and it would have ended by the next run.
         """
         for name, items in self._new.items():
-            if self.folder is not None and not any(_is_signed(asset.href) for item in items for asset in item.assets.values()):
+            if self.folder is not None and not any(is_signed(asset.href) for item in items for asset in item.assets.values()):
                 features = [item.to_dict(transform_hrefs=False) for item in items]
                 runs.write_json(self.folder / "items" / f"{name}.json", {"type": "FeatureCollection", "features": features})
 
     def network(self) -> dict[str, Any]:
         """Return how much was asked of servers: ``requests``, ``bytes`` and ``retries`` (reason → number)."""
-        parts = [self.reader.stats] + ([self.velocity_reader.stats] if self.velocity_reader is not self.reader else [])
-        retries: dict[str, int] = {}
-        for part in parts:
-            for reason, number in part.retries.items():
-                retries[reason] = retries.get(reason, 0) + number
-        return {"requests": sum(part.requests for part in parts), "bytes": sum(part.bytes for part in parts), "retries": retries}
+        total = Stats()
+        for part in (self.reader.stats, self.velocity_reader.stats, self.crew.stats):
+            total.add(part)
+        return {"requests": total.requests, "bytes": total.bytes, "retries": total.retries}
 
 
-def _is_signed(href: str) -> bool:
+def is_signed(href: str) -> bool:
+    """Tell whether an address carries a secret."""
     return not SIGNATURES.isdisjoint(key.lower() for key, _ in parse_qsl(urlsplit(href).query))
 
 

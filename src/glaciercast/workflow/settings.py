@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from glaciercast import config
-from glaciercast.align.series import AlignConfig
+from glaciercast.align.settings import AlignConfig
 from glaciercast.config import Config
 from glaciercast.cube.audit import AuditConfig
 from glaciercast.cube.settings import SiteBuild

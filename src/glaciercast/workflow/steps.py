@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast import config, runs, store
-from glaciercast.align.series import AlignConfig
 from glaciercast.align.series import align as align_cube
+from glaciercast.align.settings import AlignConfig
 from glaciercast.config import Config
 from glaciercast.cube.build import build_optical
 from glaciercast.cube.settings import Fetching, SiteBuild
