@@ -105,7 +105,7 @@ def test_detail_of_the_past_is_added_where_the_scene_bears_it_out():
         (np.zeros((2, 3), "float32"), "2020-02-01", r"season fill: expected a scene of shape \(2, 2\), found \(2, 3\)"),
         (np.zeros((2, 2), "float32"), "2020-01-01", r"season fill: expected a time after 2020-01-01T00:00:00\.000000000, found 2020-01-01"),
         (np.zeros((2, 2), "float32"), "NaT", r"season fill: expected a time after .*, found NaT"),
-        (np.array([[np.inf, np.nan], [0, 0]], "float32"), "2020-02-01", r"gap fill: expected finite values"),
+        (np.array([[np.inf, np.nan], [0, 0]], "float32"), "2020-02-01", r"season fill: expected finite values"),
     ],
 )
 def test_what_does_not_follow_is_refused(scene, time, words):

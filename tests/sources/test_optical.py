@@ -33,6 +33,9 @@ class Together:
         self.barrier = threading.Barrier(n_bands)
         self.asked: list[tuple[str, str]] = []
 
+    def at_hand(self, *_):
+        return False
+
     def fetch(self, item, asset, target):
         self.asked.append((item.id, asset))
         if asset != "qa_pixel":

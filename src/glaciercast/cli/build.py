@@ -17,6 +17,7 @@ def command(
     products: Annotated[str | None, typer.Option(help="Some of dem,landsat,sentinel2,itslive,modis (default: all).")] = None,
     catalogue: Annotated[str | None, typer.Option(help="planetary-computer, earth-search, a STAC API's URL or a catalog.json.")] = None,
     outline: Annotated[str | None, typer.Option(help="File of glacier outlines (default: the site's).")] = None,
+    register: Annotated[bool, typer.Option("--register", help="Lay every scene onto frames of the first years and the relief.")] = False,
     set_: common.Set = None,
     cache: common.Cache = None,
     connections: common.Connections = None,
@@ -39,6 +40,7 @@ def command(
             "end": end,
             "catalogue": catalogue,
             "site.outline": outline,
+            "registration.enabled": True if register else None,
             "products": None if products is None else [name.strip() for name in products.split(",") if name.strip()],
         }
         settings = workflow.read_source(source, {**common.overrides(set_), **options})

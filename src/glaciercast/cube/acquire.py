@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from glaciercast import config, grid, store
-from glaciercast.cube import illumination, melting, optical, survey
+from glaciercast.cube import illumination, melting, optical, placing, survey
+from glaciercast.cube.coregister_move import Match
 from glaciercast.cube.settings import SiteBuild
 from glaciercast.cube.staging import Staging
 from glaciercast.cube.survey import Context, Job, Task, Verdict
@@ -19,7 +20,7 @@ from glaciercast.cube.workers import Crew, Threads
 from glaciercast.errors import InputError
 from glaciercast.sources.optical import OpticalProduct, Overpass
 from glaciercast.sources.recipe import BandName
-from glaciercast.sources.scene import Scene
+from glaciercast.sources.scene import Scene, Sun
 
 BANDS: tuple[BandName, ...] = ("green", "red", "nir", "swir16")
 THERMAL: BandName = "thermal"
@@ -56,7 +57,10 @@ class Work:
 
     def arrays_of(self, scene: Scene) -> dict[str, np.ndarray]:
         """Return what a cube keeps of a scene: its bands, where it is clear and, where there is a thermal band, where ice melts."""
-        arrays = {**_reflectance(scene, self.settings, self.terrain), "clear": survey.clear_pixels(scene, self.product, self.context)}
+        bands = dict(scene.bands)
+        if not self.settings.registration.enabled:  # terrain is where the scene is only once it is moved
+            bands = lit(bands, scene.ref.scene_id, scene.sun, self.settings, self.terrain)
+        arrays = {**bands, "clear": survey.clear_pixels(scene, self.product, self.context)}
         if "melting" in self.staging.variables:
             assert self.context.ice is not None
             arrays["melting"] = melting.melting(scene.bands[THERMAL], THERMAL_ERROR, self.context.ice)
@@ -127,8 +131,20 @@ def build_product(
     lost = [job for step, job in enumerate(jobs) if step not in writer.done and not staging.holds(job[0])]
     again = judge("stage", product, lost)
 
-    def put(step: int, _: Overpass) -> None:
+    matches: list[Match] = []
+    if settings.registration.enabled:
+        for _ in again:  # a match needs the scene
+            pass
+        ground = placing.Ground.of(terrain, context.ice, abs(context.target.affine.a))
+        matches = placing.places(settings.registration, jobs, staging, ground, path.parent, product.name, fingerprint)
+        coords = coords.assign(placing.shifts(matches, context.target))
+
+    def put(step: int, overpass: Overpass) -> None:
         number = jobs[step][0]
+        if matches:
+            moved, facts = placing.moved(staging, number, matches[step], context.target)
+            writer.write(step, lit(moved, overpass.scene_id, overpass.sun, settings, terrain), **facts)
+            return
         if not staging.holds(number):
             next(again)
         staging.move(number, writer, step)
@@ -158,16 +174,18 @@ def bands_of(product: OpticalProduct) -> list[BandName]:
     return [*BANDS, *((THERMAL,) if THERMAL in product.bands else ())]
 
 
-def _reflectance(scene: Scene, settings: SiteBuild, terrain: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def lit(
+    arrays: Mapping[str, np.ndarray], scene_id: str, sun: Sun | None, settings: SiteBuild, terrain: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a scene with its reflectance corrected for terrain, where the settings want that."""
     if settings.illumination == "none":
-        return scene.bands
-    if scene.sun is None:
-        raise InputError(f"{scene.ref.scene_id}: no position of the sun, which 'illumination: {settings.illumination}' needs")
+        return dict(arrays)
+    if sun is None:
+        raise InputError(f"{scene_id}: no position of the sun, which 'illumination: {settings.illumination}' needs")
+    how = settings.illumination
     return {
-        name: values
-        if name == THERMAL
-        else illumination.correct(values, terrain["slope"], terrain["aspect"], scene.sun, method=settings.illumination)
-        for name, values in scene.bands.items()
+        name: illumination.correct(values, terrain["slope"], terrain["aspect"], sun, method=how) if name in BANDS else values
+        for name, values in arrays.items()
     }
 
 

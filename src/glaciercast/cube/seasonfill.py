@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
 from glaciercast.config import Config
-from glaciercast.cube import gapfill_kernels as kernels
-from glaciercast.cube import timefill
+from glaciercast.cube import gapfill_kernels, timefill
+from glaciercast.cube import seasonfill_kernels as kernels
 from glaciercast.cube.gapfill import Filled, fill_spatially
 from glaciercast.errors import InputError
 
@@ -30,6 +31,11 @@ class SeasonFill(Config):
 
 DEPTHS = (2, 5, 10)
 """Upper bounds of classes of depth in a gap, pixels; the worth of the past is learned for each class and beyond."""
+TILE = 256
+"""Pixels along the side up to which a scene is tried as a whole; a larger one is cut into tiles of at most this size."""
+_BOUNDS = np.array(DEPTHS)
+TURNS = 4
+"""Of a large scene's tiles, one of as many is tried under each kind of mirrored gap: what is left tells enough."""
 
 
 def fill(values: np.ndarray, times: np.ndarray, settings: SeasonFill | None = None) -> Filled:
@@ -89,7 +95,7 @@ class SeasonFiller:
         self.settings, self.shape = settings or SeasonFill(), tuple(shape)
         self._frames: list[np.ndarray] | _Spool = [] if spool is None else _Spool(spool, self.shape)
         self._times: list[np.datetime64] = []
-        self._last, self._age = np.full(self.shape, np.nan, "float32"), np.zeros(self.shape)
+        self._last, self._when = np.full(self.shape, np.nan, "float32"), np.zeros(self.shape, "int32")
         self._seen = np.zeros((2, len(DEPTHS) + 1))
 
     def step(self, scene: np.ndarray, time: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +119,8 @@ class SeasonFiller:
         if missing.any():
             likely = self._expected()
             filled = self._blended(scene, likely) if self.settings.neighbours else np.where(missing, likely, scene)
-        self._keep(scene, missing)
-        return filled.copy(), missing & ~np.isnan(filled)
+        self._keep(scene)
+        return filled.copy() if filled is scene else filled, missing & ~np.isnan(filled)
 
     def restore(self, steps: Iterable[tuple[np.ndarray, np.datetime64]]) -> None:
         """Take in scenes that were filled before, as `step` would, without filling them; (scene, time) as observed, in order.
@@ -123,10 +129,9 @@ class SeasonFiller:
         """
         for observed, time in steps:
             scene = self._arrive(observed, time)
-            missing = np.isnan(scene)
-            if self.settings.remember and self.settings.neighbours and missing.any():
+            if self.settings.remember and self.settings.neighbours and np.isnan(scene).any():
                 self._learn(scene, self._expected())
-            self._keep(scene, missing)
+            self._keep(scene)
 
     def forget(self) -> None:
         """Take nothing more from the last observations, as after a polar night; what earlier years show of the season stays."""
@@ -139,18 +144,18 @@ class SeasonFiller:
         if np.isnat(now) or (self._times and now <= self._times[-1]):
             after = f" after {self._times[-1]}" if self._times else ""
             raise InputError(f"season fill: expected a time{after}, found {now}")
-        if self._times:
-            self._age += self._days(now) - self._days(self._times[-1])
+        if np.isinf(scene).any():
+            raise InputError("season fill: expected finite values, NaN where missing; found an infinite one")
         self._times.append(now)
         return np.array(scene, dtype="float32", order="C")
 
-    def _days(self, time: np.datetime64) -> float:
-        return float((time - self._times[0]) / np.timedelta64(1, "D"))
-
     def _expected(self) -> np.ndarray:
-        days = np.array([self._days(time) for time in self._times])
-        season = timefill.usual(self._frames, days[-1] - days[:-1], self.shape, self.settings.season)
-        return expected(season, self._last, self._age, self.settings)
+        """Return what the past lets expect now, float32 (y, x); NaN where nothing was seen before."""
+        lag = (self._times[-1] - np.array(self._times)) / np.timedelta64(1, "D")
+        season = timefill.usual(self._frames, lag[:-1], self.shape, self.settings.season)
+        likely = np.empty(self.shape, "float32")
+        kernels.expect(season, self._last, self._when, np.exp(-lag / self.settings.memory).astype("float32"), likely)
+        return likely
 
     def _learn(self, scene: np.ndarray, likely: np.ndarray) -> None:
         """Weigh what was to be expected of a scene against what the scene shows."""
@@ -160,9 +165,9 @@ class SeasonFiller:
         self._learn(scene, likely)
         return fill_scene(scene, likely, self._seen[0] / (self._seen[1] + self.settings.ridge))
 
-    def _keep(self, scene: np.ndarray, missing: np.ndarray) -> None:
+    def _keep(self, scene: np.ndarray) -> None:
         self._frames.append(scene)
-        self._last, self._age = np.where(missing, self._last, scene), np.where(missing, self._age, 0.0)
+        kernels.keep(scene, len(self._times) - 1, self._last, self._when)
 
 
 class _Spool:
@@ -182,23 +187,6 @@ class _Spool:
         return np.frombuffer(self.file.read(self.size), "float32").reshape(self.shape)
 
 
-def expected(usual: np.ndarray, last: np.ndarray, age: np.ndarray, settings: SeasonFill) -> np.ndarray:
-    """Return what the past lets expect at a step, float32 (y, x); NaN where nothing was seen before.
-
-    Parameters
-    ----------
-    usual
-        Each pixel's mean of the season in earlier years (see `timefill.season_mean`).
-    last, age
-        Each pixel's last observation before the step, and its age in days.
-    settings
-        How.
-    """
-    share = np.exp(-age / settings.memory).astype("float32")
-    mixed = share * last + (1 - share) * usual
-    return np.where(np.isnan(mixed), np.where(np.isnan(last), usual, last), mixed)
-
-
 def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Return the scene (y, x) with gaps filled; observed pixels unchanged.
 
@@ -209,40 +197,55 @@ def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np
     factors
         How much of the expected detail is added, by class of depth (see `DEPTHS`); clipped to [0, 1].
     """
+    filled = scene.copy()
     gaps = np.isnan(scene)
-    near, detail = _parts(scene, likely, gaps)
-    added = np.clip(factors, 0, 1)[_depth_class(gaps)] * np.nan_to_num(detail)
-    guess = np.where(np.isnan(near), likely, near + added)
-    filled = np.where(gaps, guess, scene).astype("float32")
-    return fill_spatially(filled) if np.isnan(filled).any() else filled
+    part = _around(gaps)
+    both, depth = _tried(scene[part], likely[part], gaps[part])
+    unknown = kernels.blend(scene[part], likely[part], both, depth, _BOUNDS, np.clip(factors, 0, 1).astype("float32"))
+    filled[part] = both[0]
+    return fill_spatially(filled) if unknown else filled
 
 
 def worth(scene: np.ndarray, likely: np.ndarray) -> np.ndarray:
     """Return by class of depth the sums of (lost · detail) and of (detail²), float64 (2, class), over known pixels hidden for a try.
 
-    Hidden are the pixels under the step's own gaps, mirrored: real shapes and sizes, where the truth is known.
+    Hidden are the pixels under the step's own gaps, mirrored: real shapes and sizes, where the truth is known. A large scene is tried in
+    some of its tiles.
     """
     gaps = np.isnan(scene)
     sums = np.zeros((2, len(DEPTHS) + 1))
-    for mirrored in (gaps[::-1], gaps[:, ::-1], gaps[::-1, ::-1]):
-        near, detail = _parts(scene, likely, gaps | mirrored)
-        tried = np.flatnonzero(mirrored & ~gaps & np.isfinite(near) & np.isfinite(detail))
-        classes, shown = _depth_class(gaps | mirrored).ravel()[tried], detail.ravel()[tried]
-        lost = scene.ravel()[tried] - near.ravel()[tried]
-        for row, product in enumerate((lost * shown, shown**2)):
-            sums[row] += np.bincount(classes, product, minlength=len(DEPTHS) + 1)
+    for part, mirrored in _trials(gaps):
+        if (mirrored & ~gaps[part]).any():
+            both, depth = _tried(scene[part], likely[part], gaps[part] | mirrored)
+            kernels.regress(scene[part], likely[part], both, depth, _BOUNDS, sums)
     return sums
 
 
-def _parts(scene: np.ndarray, likely: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scene filled by the kernel, and what the expected scene shows beyond its own fill."""
-    both = np.where(gaps, np.float32(np.nan), np.stack([scene, likely]).astype("float32"))
-    near, smooth = fill_spatially(both)
-    return near, likely - smooth
+def _trials(gaps: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Yield tiles, and which of their pixels a mirrored gap hides; each of the three kinds in tiles of its own, if there are enough."""
+    rows, columns = (_cut(size) for size in gaps.shape)
+    turns = min(TURNS, max(len(rows), len(columns)))
+    for kind, mirrored in enumerate((gaps[::-1], gaps[:, ::-1], gaps[::-1, ::-1])):
+        for line, row in enumerate(rows):
+            for place, column in enumerate(columns):
+                if (line + place) % turns == kind % turns:
+                    yield (row, column), mirrored[row, column]
 
 
-def _depth_class(gaps: np.ndarray) -> np.ndarray:
-    deepest = DEPTHS[-1] + 1
-    depth = np.minimum(kernels.distances(gaps)[1:-1, 1:-1], deepest)
-    classes: np.ndarray = np.searchsorted(DEPTHS, np.arange(deepest + 1))[depth]
-    return classes
+def _cut(size: int) -> list[slice]:
+    edges = np.linspace(0, size, -(-size // TILE) + 1).astype(int).tolist()
+    return [slice(*bounds) for bounds in itertools.pairwise(edges)]
+
+
+def _around(gaps: np.ndarray) -> tuple[slice, slice]:
+    """Return the part of a scene that holds all its gaps and whatever the kernel reads around them."""
+    rows, columns = (np.flatnonzero(gaps.any(axis=axis)) for axis in (1, 0))
+    reach = gapfill_kernels.REACH
+    return slice(max(0, rows[0] - reach), rows[-1] + reach + 1), slice(max(0, columns[0] - reach), columns[-1] + reach + 1)
+
+
+def _tried(scene: np.ndarray, likely: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scene and expectation, each without the gaps and filled by the kernel, (2, y, x), and the depth in the gaps with a margin."""
+    both = np.empty((2, *scene.shape), "float32")
+    kernels.hide(scene, likely, gaps, both)
+    return fill_spatially(both), gapfill_kernels.distances(gaps)

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from glaciercast.config import Config
 from glaciercast.cube.masks import MaskPolicy
+from glaciercast.cube.registration import Registration
 from glaciercast.sites.model import Site
 from glaciercast.sources.http import FetchPolicy
 from glaciercast.sources.itslive import ItsliveConfig
@@ -50,6 +51,7 @@ class SiteBuild(Config):
     products: tuple[ProductName, ...] = Field(default=PRODUCTS, min_length=1)
     selection: Selection = Selection()
     mask: MaskPolicy = MaskPolicy()
+    registration: Registration = Registration()
     illumination: Literal["none", "cosine", "scs+c"] = Field(default="none", description="correction of reflectance for terrain")
     landsat: LandsatConfig = LandsatConfig()
     sentinel2: Sentinel2Config = Sentinel2Config()

@@ -7,7 +7,7 @@ once, beside the cube, and its files move to their place when the list is final.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +77,12 @@ class Staging:
             return False
         return all(store.shard_file(self.folder, name, number).exists() for name in note["held"])
 
-    def arrays(self, number: int) -> dict[str, np.ndarray]:
-        """Return the arrays (y, x) of a scene that waits here."""
+    def arrays(self, number: int, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Return arrays (y, x) of a scene that waits here, all of them unless `names` tells which."""
         import zarr
 
         group = zarr.open_group(self.folder, mode="r")
-        return {name: np.asarray(group[name][number]) for name in self.variables}  # type: ignore[index]
+        return {name: np.asarray(group[name][number]) for name in names or self.variables}  # type: ignore[index]
 
     def facts(self, number: int) -> dict[str, Any]:
         """Return the facts of a scene that waits here."""

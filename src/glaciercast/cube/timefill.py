@@ -97,10 +97,10 @@ def season_mean(values: np.ndarray, days: np.ndarray, step: int, width: float = 
 def usual(frames: Frames, lag: np.ndarray, shape: tuple[int, ...], width: float) -> np.ndarray:
     """Return the mean of `season_mean` from earlier frames (y, x), each `lag` days old, float64 (frame,); `shape` is that of a frame."""
     apart = np.abs(lag - np.round(lag / _YEAR) * _YEAR)
-    total, weight = np.zeros(shape), np.zeros(shape)
+    total, weight = np.zeros(shape, "float32"), np.zeros(shape, "float32")
     for index in np.flatnonzero((lag > _YEAR / 2) & (apart < width)):
-        _add(frames[int(index)], 1.0 - apart[index] / width, total, weight)
-    mean: np.ndarray = np.divide(total, weight, out=np.full(shape, np.nan), where=weight > 0).astype("float32")
+        _add(frames[int(index)], np.float32(1 - apart[index] / width), total, weight)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(shape, np.nan, "float32"), where=weight > 0)
     return mean
 
 
@@ -127,9 +127,9 @@ def _carry(values, past, age, longest):  # type: ignore[no-untyped-def] # pragma
 def _add(values, share, total, weight):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     for row in range(values.shape[0]):
         for col in range(values.shape[1]):
-            if values[row, col] == values[row, col]:
-                total[row, col] += share * values[row, col]
-                weight[row, col] += share
+            value = values[row, col]
+            total[row, col] += share * value if value == value else np.float32(0)  # without a branch: several pixels at a time
+            weight[row, col] += share if value == value else np.float32(0)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]

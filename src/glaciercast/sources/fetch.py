@@ -88,6 +88,12 @@ class Fetcher:
         if key is not None and self.cache is not None and key not in self.cache:
             self.fetch(item, asset, target)
 
+    def at_hand(self, item: pystac.Item, asset: str, target: GeoBox) -> bool:
+        """Tell whether `fetch` will ask no server: the file is local, or its window in the cache."""
+        location = locate(item, asset)
+        key = self._key(item, asset, location, target)
+        return not hrefs.is_remote(location) or (key is not None and self.cache is not None and key in self.cache)
+
     def estimate(self, item: pystac.Item, asset: str, target: GeoBox) -> int:
         """Return how many bytes of compressed blocks `fetch` would read; 0 for what is in the cache. Errors as with `fetch`."""
         location = locate(item, asset)

@@ -49,6 +49,9 @@ class BandFetcher(Protocol):
     def fetch(self, item: pystac.Item, asset: str, target: GeoBox) -> FetchedBand:
         """Return the native window of `asset` around `target`."""
 
+    def at_hand(self, item: pystac.Item, asset: str, target: GeoBox) -> bool:
+        """Tell whether `fetch` will ask no server."""
+
 
 @dataclass
 class Mosaic:
@@ -61,7 +64,7 @@ class Mosaic:
 
     def __post_init__(self) -> None:
         shape = tuple(self.target.shape)
-        self.bands: dict[str, np.ndarray] = {name: np.full(shape, np.nan, "float32") for name in self.names}
+        self.bands: dict[str, np.ndarray] = {}
         self.mask = np.full(shape, self.fill, "int32")
         self.taken = np.zeros(shape, bool)
 
@@ -71,21 +74,37 @@ class Mosaic:
         return bool(self.taken.all())
 
     def add(self, values: dict[BandName, np.ndarray], mask: np.ndarray, seen: np.ndarray) -> None:
-        """Take all bands of the pixels that are new and whole."""
+        """Take all bands of the pixels that are new and whole; the arrays in `values` are handed over."""
         new = seen & ~self.taken
         for name in self.names:
             if name != "thermal":
                 new &= np.isfinite(values[name])
-        for name, array in values.items():
-            np.copyto(self.bands[name], array, where=new)
+        for name in self.names:
+            if name in values:
+                self._take(name, values[name], new)
         np.copyto(self.mask, mask, where=new)
         self.taken |= new
 
+    def whole(self) -> dict[str, np.ndarray]:
+        """Return every band, NaN where no item has it."""
+        return {name: self.bands[name] if name in self.bands else self._empty() for name in self.names}
+
+    def _take(self, name: BandName, array: np.ndarray, new: np.ndarray) -> None:
+        if name in self.bands:
+            np.copyto(self.bands[name], array, where=new)
+        elif new.all():
+            self.bands[name] = array
+        else:
+            self.bands[name] = np.where(new, array, np.float32(np.nan))
+
+    def _empty(self) -> np.ndarray:
+        return np.full(tuple(self.target.shape), np.nan, "float32")
+
 
 def fetch_all(item: pystac.Item, layers: Collection[Layer], target: GeoBox, fetcher: BandFetcher) -> list[FetchedBand]:
-    """Fetch several bands of an item at the same time; one thread brings them to the target, as rasterio's warnings are not thread-safe."""
-    if not layers:
-        return []
+    """Fetch several bands of an item: at the same time, unless none has to be waited for; then threads would only hinder each other."""
+    if all(fetcher.at_hand(item, layer.asset, target) for layer in layers):
+        return [fetcher.fetch(item, layer.asset, target) for layer in layers]
     with ThreadPoolExecutor(len(layers)) as pool:
         return list(pool.map(lambda layer: fetcher.fetch(item, layer.asset, target), layers))
 
@@ -103,7 +122,10 @@ def physical(raw: RawBand, layer: Layer) -> np.ndarray:
     """Return number · scale + offset, float32 (y, x): NaN where the number is the product's nodata or the one that the file declares."""
     missing = {layer.nodata, raw.nodata} - {None}
     if raw.values.dtype == np.uint16 and raw.values.size > _TABLE.size:  # fewer numbers there are than pixels: each is converted once
-        converted: np.ndarray = _physical(_TABLE, layer, missing)[raw.values]
+        from glaciercast.sources import warp_kernels
+
+        converted = np.empty(raw.values.shape, "float32")
+        warp_kernels.looked_up(raw.values, _physical(_TABLE, layer, missing), converted)
         return converted
     return _physical(raw.values, layer, missing)
 

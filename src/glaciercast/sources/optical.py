@@ -156,7 +156,7 @@ class OpticalProduct(ABC):
             if mosaic.complete:
                 break
             self._add(mosaic, item, fetcher)
-        return Scene(overpass, mosaic.bands, mosaic.mask, mosaic.taken, tuple(mosaic.facts), overpass.sun)
+        return Scene(overpass, mosaic.whole(), mosaic.mask, mosaic.taken, tuple(mosaic.facts), overpass.sun)
 
     def read_quality(self, overpass: Overpass, target: GeoBox, fetcher: BandFetcher) -> Scene:
         """Read the quality band alone: a scene without bands; see `read`."""
@@ -202,7 +202,8 @@ class OpticalProduct(ABC):
         from glaciercast.sources import warp
 
         classes = raw.values.astype("int32")
-        classes[self.no_data(classes)] = _NO_CLASS
+        np.copyto(classes, _NO_CLASS, where=self.no_data(classes))
         mask = warp.onto(classes, raw.geobox, target, "class", _NO_CLASS)
         seen = mask != _NO_CLASS
-        return np.where(seen, mask, self.fill).astype("int32"), seen
+        np.copyto(mask, self.fill, where=~seen)
+        return mask, seen

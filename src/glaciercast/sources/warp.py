@@ -1,11 +1,10 @@
-"""From one grid to another: an exact copy where the lattices agree, else GDAL's reprojection."""
+"""From one grid to another: an exact copy where the lattices agree; else nearest, interpolated or averaged at exact positions."""
 
 from __future__ import annotations
 
 import functools
 import math
-import threading
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from glaciercast import grid
 from glaciercast.errors import InputError
 
 if TYPE_CHECKING:
+    from odc.geo.crs import CRS
     from odc.geo.geobox import GeoBox
     from pyproj import Transformer
 
@@ -22,10 +22,10 @@ Window = tuple[int, int, int, int]
 FINER = 1.52
 """Source pixels that target pixels are wider than where they are averaged: 1.5, and what a map projection stretches (20 to 30 m is not)."""
 
-STRIP = 128
-"""Columns that are warped at once."""
-_one_at_a_time = threading.Lock()
-"""Rasterio changes the filters of warnings while it warps, which belong to all threads."""
+STEP = 32
+"""Pixels of the target between positions that are transformed themselves, at most."""
+EXACT = 1e-3
+"""Pixels of the source by which positions between them may be off."""
 
 
 def onto(values: np.ndarray, geobox: GeoBox, target: GeoBox, how: How, fill: float) -> np.ndarray:
@@ -51,10 +51,10 @@ def onto(values: np.ndarray, geobox: GeoBox, target: GeoBox, how: How, fill: flo
 
     Notes
     -----
-    GDAL knows the exact positions along the edges of what it warps at once and interpolates between them, whatever tolerance it is
-    given; in strips of `STRIP` columns it misses them by less than a hundredth of a pixel (in one piece, by up to an eighth).
-    An interpolated pixel has a value where the source pixel has one in which its centre lies; an average, where any of its source pixels
-    has one.
+    Positions are right to a thousandth of a source pixel (`EXACT`), however wide the grid. An interpolated pixel has a value where the
+    source pixel has one in which its centre lies; an average, where any of its source pixels has one. Averaged is the rectangle
+    between two opposite corners of the target pixel, which is its area where both grids have one CRS; there the class with the
+    largest area counts too, of several the first.
     """
     if values.shape != tuple(geobox.shape):
         raise ValueError(f"values of shape {values.shape} on a grid of shape {tuple(geobox.shape)}")
@@ -123,22 +123,68 @@ def _copied(values: np.ndarray, target: GeoBox, moved: tuple[int, int], fill: fl
 
 
 def _reprojected(values: np.ndarray, geobox: GeoBox, target: GeoBox, how: How, fill: float) -> np.ndarray:
-    from odc.geo.warp import rio_reproject
+    from glaciercast.sources import warp_kernels
 
     finer = _per_target_pixel(geobox, target) > FINER
-    if how == "continuous":
-        resampling = "average" if finer else "bilinear"
-    else:
-        resampling = "mode" if finer else "nearest"
-    dtype = np.dtype("uint8") if values.dtype == np.bool_ else values.dtype
-    source = np.ascontiguousarray(values, dtype=dtype.newbyteorder("="))
-    strips = []
-    for left in range(0, target.shape.x, STRIP):
-        strip = target[:, left : min(left + STRIP, target.shape.x)]
-        out = np.full(strip.shape, fill, source.dtype)
-        with _one_at_a_time:
-            strips.append(rio_reproject(source, out, geobox, strip, resampling=resampling, src_nodata=fill, dst_nodata=fill))
-    return np.concatenate(strips, axis=1).astype(values.dtype, copy=False)
+    nodes, step = _nodes(target, geobox.crs, max(abs(geobox.affine.a), abs(geobox.affine.e)))
+    across, down = ~geobox.affine * (nodes[..., 0], nodes[..., 1])
+    places = np.stack([down, across], axis=-1)
+    values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    if how == "class":
+        out = np.full(target.shape, fill, values.dtype)
+        if finer:
+            warp_kernels.most_frequent(values, np.isnan(values) if np.isnan(fill) else values == fill, places, step, out)
+        else:
+            warp_kernels.nearest(values, places, step, out)
+        return out
+    floating = np.empty(target.shape, values.dtype if values.dtype in (np.float32, np.float64) else np.float64)
+    (warp_kernels.mean if finer else warp_kernels.bilinear)(_numbers(values, fill, floating.dtype), places, step, floating)
+    return _as_before(floating, values.dtype, fill)
+
+
+def _numbers(values: np.ndarray, fill: float, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return values as `dtype` (floating), NaN where there is no data."""
+    if np.isnan(fill):
+        return values.astype(dtype, copy=False)
+    return np.where(values == fill, np.array(np.nan, dtype), values)
+
+
+def _as_before(values: np.ndarray, dtype: np.dtype[Any], fill: float) -> np.ndarray:
+    """Return values as `dtype`, rounded where that holds whole numbers, with `fill` for NaN."""
+    if not np.isnan(fill):
+        values[np.isnan(values)] = fill
+    rounded = values if dtype.kind == "f" else np.floor(values + 0.5)
+    return rounded.astype(dtype, copy=False)
+
+
+@functools.lru_cache(maxsize=8)
+def _nodes(target: GeoBox, crs: CRS, size: float) -> tuple[np.ndarray, int]:
+    """Return x and y in another CRS at the corner of every `step`-th pixel of `target`, beyond its end, float64 (row, column, 2); `step`.
+
+    Between the nodes, positions that are taken linearly are off by at most `EXACT` pixels of `size`: a quarter of what the middle
+    of three nodes differs from the mean of the other two, along rows and along columns (in a cell's middle the two may cancel, as
+    they do between conformal maps).
+    """
+    step = STEP
+    while True:
+        rows, columns = (np.arange(2 * -(-length // (2 * step)) + 1) * step for length in target.shape)
+        x, y = target.affine * np.meshgrid(columns, rows)
+        if target.crs != crs:
+            x, y = _transformer(str(target.crs), str(crs)).transform(x, y)
+        nodes = np.stack([x, y], axis=-1).astype(float)
+        if step == 1 or _bend(nodes) <= 4 * EXACT * size:
+            return nodes, step
+        step //= 2
+
+
+def _bend(nodes: np.ndarray) -> float:
+    """Return the sum of what the second of three neighbours differs from the mean of the others at most, along each axis."""
+    total = 0.0
+    for each in (nodes, nodes.swapaxes(0, 1)):
+        with np.errstate(invalid="ignore"):
+            differs = np.abs(each[1:-1:2] - (each[:-2:2] + each[2::2]) / 2)
+        total += float(np.where(np.isfinite(each[1:-1:2]), np.where(np.isfinite(differs), differs, np.inf), 0).max())
+    return total
 
 
 def _per_target_pixel(geobox: GeoBox, target: GeoBox) -> float:
