@@ -70,12 +70,6 @@ def test_nothing_known_stays_unknown():
     assert np.isnan(gapfill.fill_spatially(np.full((4, 4), np.nan, "float32"))).all()
 
 
-def test_carrying_forward_takes_from_before_only():
-    now, before = np.array([[np.nan, 2.0]], "float32"), np.array([[1.0, 1.0]], "float32")
-    np.testing.assert_array_equal(gapfill.carry_forward(now, before), [[1.0, 2.0]])
-    np.testing.assert_array_equal(gapfill.carry_forward(now, None), now)
-
-
 @settings(deadline=None)
 @given(hnp.arrays("float32", (3, 9, 9), elements=st.one_of(st.floats(-1, 1, width=32), st.just(np.nan))), st.booleans())
 def test_bands_are_filled_as_if_each_were_alone(bands, same_mask):

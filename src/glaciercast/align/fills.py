@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -40,23 +41,39 @@ class NoFill:
 
 
 class PastFill:
-    """Fills each step from itself, the steps before it and the season in earlier years; what it keeps of them lies on disk."""
+    """Fills each step from itself, the steps before it and the season in earlier years; what it keeps of them lies on disk.
+
+    While a step is filled, variable by variable at the same time, the next one is composed.
+    """
 
     def __init__(self, source: Steps, times: np.ndarray, shape: tuple[int, int], folder: Path) -> None:
         self.source, self.times = source, times
         self.fillers = {name: SeasonFiller(source.season_fill, shape, folder) for name in source.basic}
+        self._reader = ThreadPoolExecutor(1, "compose")
+        self._coming: dict[int, Future[Step]] = {}
 
     def step(self, index: int) -> Step:
         """Return a step, filled unless it is dark."""
-        made = self.source.step(index)
+        made = self._composed(index)
         if self.source.dark[index]:
             self._forget()
             return self.source.complete(made)
-        arrays = {name: filler.step(made.arrays[name], self.times[index])[0] for name, filler in self.fillers.items()}
+        with ThreadPoolExecutor(len(self.fillers)) as pool:
+            filled = pool.map(lambda name: self.fillers[name].step(made.arrays[name], self.times[index])[0], self.fillers)
+            arrays = dict(zip(self.fillers, filled, strict=True))
         return self.source.complete(Step(arrays, made.observed, made.beside, made.facts))
+
+    def _composed(self, index: int) -> Step:
+        """Return what a step shows, and begin to compose the next one."""
+        coming = self._coming.pop(index, None)
+        made = self.source.step(index) if coming is None else coming.result()
+        if index + 1 < len(self.times):
+            self._coming[index + 1] = self._reader.submit(self.source.step, index + 1)
+        return made
 
     def restore(self, index: int, read: Callable[[str], np.ndarray]) -> None:
         """Take in what a step that is written had observed."""
+        self._coming.pop(index, None)
         if self.source.dark[index]:
             self._forget()
             return

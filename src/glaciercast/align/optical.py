@@ -116,6 +116,9 @@ class OpticalSteps:
     def _composites(self, members: Sequence[Scene]) -> tuple[dict[str, Composite], np.ndarray]:
         """Return the composite of each variable and how many scenes saw each pixel clear, uint16 (y, x)."""
         how, shape = self.settings.composite, self.shape
+        if not members:
+            nothing = Composite(np.full(shape, np.nan, "float32"), np.zeros(shape, "uint16"))
+            return dict.fromkeys(self.names, nothing), nothing.count
         layers = self._bands if how == "medoid" else self.names
         means = [RunningMean(shape) for _ in layers]
         stack = np.empty((len(members) if how != "mean" else 0, len(layers), *shape), "float32")

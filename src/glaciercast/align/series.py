@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def align(path: Path, settings: AlignConfig, replace: bool = False) -> dict[str,
         store.drop_group(path, GROUP)
     writer = store.RegionWriter(path, GROUP, _digest(path, sources, settings))
     writer.begin(_coordinates(cube, optical, sources, settings), _variables(sources))
-    for index, step in _made(path, optical, sources, settings, set(writer.done)):
+    for index, step in _one_ahead(_made(path, optical, sources, settings, set(writer.done))):
         shares = {name: round(float(values.mean()), 6) for name, values in step.observed.items()}
         observed = {name + OBSERVED: values for name, values in step.observed.items()}
         writer.write(index, {**step.arrays, **observed, **step.beside}, **step.facts, observed=shares)
@@ -95,6 +96,15 @@ def _made(
                 filler.restore(index, partial(_read, path, index))
         else:
             yield index, fills.gather([filler.step(index) for filler in fillers])
+
+
+def _one_ahead(steps: Iterator[tuple[int, Step]]) -> Iterator[tuple[int, Step]]:
+    """Yield steps; while one is written, the next is made."""
+    with ThreadPoolExecutor(1, "align") as pool:
+        coming = pool.submit(next, steps, None)
+        while (made := coming.result()) is not None:
+            coming = pool.submit(next, steps, None)
+            yield made
 
 
 def _filler(path: Path, source: Steps, optical: OpticalSteps, settings: AlignConfig) -> fills.Filler:

@@ -131,8 +131,3 @@ def _worklists(
     due = sorted(set(twins.values()) - {0})
     made = dict(zip(due, pool.map(lambda band: _worklist(bands[band], passes), due), strict=True)) | {0: first}
     return {band: made[twins[band]] if band in twins else None for band in range(len(missing))}
-
-
-def carry_forward(values: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-    """Return `values` (y, x) with missing pixels taken from the step before; strictly backward-looking."""
-    return values if previous is None else np.where(np.isnan(values), previous, values)

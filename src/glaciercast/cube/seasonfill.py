@@ -33,9 +33,9 @@ DEPTHS = (2, 5, 10)
 """Upper bounds of classes of depth in a gap, pixels; the worth of the past is learned for each class and beyond."""
 TILE = 256
 """Pixels along the side up to which a scene is tried as a whole; a larger one is cut into tiles of at most this size."""
-_BOUNDS = np.array(DEPTHS)
-TURNS = 4
+TURNS = 2
 """Of a large scene's tiles, one of as many is tried under each kind of mirrored gap: what is left tells enough."""
+_BOUNDS = np.array(DEPTHS)
 
 
 def fill(values: np.ndarray, times: np.ndarray, settings: SeasonFill | None = None) -> Filled:
@@ -197,9 +197,10 @@ def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np
     factors
         How much of the expected detail is added, by class of depth (see `DEPTHS`); clipped to [0, 1].
     """
-    filled = scene.copy()
     gaps = np.isnan(scene)
-    part = _around(gaps)
+    if gaps.all():
+        return fill_spatially(likely) if np.isnan(likely).any() else likely
+    filled, part = scene.copy(), _around(gaps)
     both, depth = _tried(scene[part], likely[part], gaps[part])
     unknown = kernels.blend(scene[part], likely[part], both, depth, _BOUNDS, np.clip(factors, 0, 1).astype("float32"))
     filled[part] = both[0]

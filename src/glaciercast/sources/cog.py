@@ -78,7 +78,9 @@ def read(reader: Reader, location: str, target: GeoBox, padding: int = 2, *, crs
             f"{hrefs.shown(location)}: its pixels are so small that the window has {bottom - top} × {right - left} of them, "
             f"more than {LARGEST_WINDOW / 2**30:g} GiB"
         )
-    values = np.full((bottom - top, right - left), head.blank, head.dtype)
+    values = np.empty((bottom - top, right - left), head.dtype)
+    if not all(head.sizes):
+        values.fill(head.blank)
     done: set[int] = set()
     for tries_left in reversed(range(_tries(reader, location))):
         try:

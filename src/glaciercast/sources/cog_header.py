@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 CODECS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "zstd"}
+Place = tuple["GeoBox", float | None, float | None, float | None]
+"""Grid, nodata, scale and offset."""
+_places: dict[tuple[Any, ...], Place] = {}
 LARGEST_BLOCK = 2**30
 """Bytes of one block, packed or not: a whole image in one strip may be large, more is a hostile or a damaged header."""
 
@@ -118,7 +121,7 @@ def parse(alone: bytes, location: str, crs: str | None) -> Header:
     if not len(page.dataoffsets) == len(page.databytecounts) == expected:
         raise tiff.DamagedError(f"expected {expected} blocks, found {len(page.dataoffsets)}")
     _check_blocks(page, tile, shown)
-    geobox, nodata, scale, offset = _placed(alone, page, shown, crs)
+    geobox, nodata, scale, offset = _known_place(alone, page, shown, crs)
     return Header(
         location, page.dtype, tile, page.dataoffsets, page.databytecounts, geobox, nodata, scale, offset, page.samplesperpixel, page
     )
@@ -135,7 +138,18 @@ def _check_blocks(page: Any, tile: tuple[int, int], shown: str) -> None:
         raise tiff.DamagedError(f"its table of blocks has one of {longest >> 20} MiB")
 
 
-def _placed(alone: bytes, page: Any, shown: str, crs: str | None) -> tuple[GeoBox, float | None, float | None, float | None]:
+def _known_place(alone: bytes, page: Any, shown: str, crs: str | None) -> Place:
+    """Return what `_placed` does; GDAL is asked once for all directories that say the same but for their blocks."""
+    said = (crs, *((tag.code, tag.dtype, repr(tag.value)) for tag in page.tags if tag.code not in tiff.TABLES))
+    place = _places.get(said)
+    if place is None:
+        if len(_places) > tiff.MOST_KNOWN:
+            _places.clear()
+        place = _places[said] = _placed(alone, page, shown, crs)
+    return place
+
+
+def _placed(alone: bytes, page: Any, shown: str, crs: str | None) -> Place:
     """Let GDAL read grid, nodata, scale and offset of a directory."""
     import rasterio
     from odc.geo.geobox import GeoBox

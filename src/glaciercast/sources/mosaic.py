@@ -92,10 +92,9 @@ class Mosaic:
     def _take(self, name: BandName, array: np.ndarray, new: np.ndarray) -> None:
         if name in self.bands:
             np.copyto(self.bands[name], array, where=new)
-        elif new.all():
-            self.bands[name] = array
         else:
-            self.bands[name] = np.where(new, array, np.float32(np.nan))
+            np.copyto(array, np.nan, where=~new)
+            self.bands[name] = array
 
     def _empty(self) -> np.ndarray:
         return np.full(tuple(self.target.shape), np.nan, "float32")

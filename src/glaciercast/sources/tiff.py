@@ -32,7 +32,8 @@ _learnt: dict[str, int] = {}
 
 _confirmed: set[str] = set()
 """Digests of what directories said but for their block tables, each read twice alike."""
-_TABLES = (273, 279, 324, 325)
+TABLES = (273, 279, 324, 325)
+"""Tags that say where the blocks are: all that files of one kind and grid differ in."""
 
 
 class DamagedError(Exception):
@@ -127,7 +128,7 @@ def _read(reader: Reader, location: str) -> tuple[bytes, str]:
     if len(_learnt) > MOST_KNOWN:
         _learnt.clear()
     _learnt[kind] = min(max(_learnt.get(kind, 0), _contiguous([(0, 16), (start, end), *places.values()])), LONGEST_LEARNT)
-    said = [(entry[:3], values.get(entry.tag, entry.field)) for entry in entries if entry.tag not in _TABLES]
+    said = [(entry[:3], values.get(entry.tag, entry.field)) for entry in entries if entry.tag not in TABLES]
     return _alone(form, entries, values), hashlib.sha256(repr((form.magic, said)).encode()).hexdigest()
 
 

@@ -14,30 +14,30 @@ EDGE = 1e-6
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _between(nodes, step, down):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Return the positions (column of nodes, 2) on the line `down` target pixels below the first node."""
-    row = min(int(down / step), nodes.shape[0] - 2)
-    part = down / step - row
-    return nodes[row] * (1 - part) + nodes[row + 1] * part
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _along(line, step, right):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Return the position `right` target pixels from the beginning of a line."""
-    column = min(int(right / step), line.shape[0] - 2)
-    part = right / step - column
-    return line[column, 0] * (1 - part) + line[column + 1, 0] * part, line[column, 1] * (1 - part) + line[column + 1, 1] * part
+def _places(nodes, step, down, first, rows, columns):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Write to `rows` and `columns` (x,) where the points lie that are `down` and `first`, `first` + 1, … target pixels from the corner."""
+    above = min(int(down / step), nodes.shape[0] - 2)
+    part = down / step - above
+    for node in range(nodes.shape[1] - 1):
+        y = nodes[above, node, 0] * (1 - part) + nodes[above + 1, node, 0] * part
+        x = nodes[above, node, 1] * (1 - part) + nodes[above + 1, node, 1] * part
+        dy = (nodes[above, node + 1, 0] * (1 - part) + nodes[above + 1, node + 1, 0] * part - y) / step
+        dx = (nodes[above, node + 1, 1] * (1 - part) + nodes[above + 1, node + 1, 1] * part - x) / step
+        for column in range(node * step, min((node + 1) * step, rows.shape[0])):
+            right = column - node * step + first
+            rows[column], columns[column] = y + right * dy, x + right * dx
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def nearest(values, nodes, step, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Write to `out` (y, x) the value of the pixel in which each centre lies; what lies outside is left as it is."""
+    ys, xs = np.empty(out.shape[1]), np.empty(out.shape[1])
     for row in range(out.shape[0]):
-        line = _between(nodes, step, row + 0.5)
+        _places(nodes, step, row + 0.5, 0.5, ys, xs)
         for column in range(out.shape[1]):
-            y, x = _along(line, step, column + 0.5)
-            if -EDGE <= y < values.shape[0] - EDGE and -EDGE <= x < values.shape[1] - EDGE:
-                out[row, column] = values[int(y + EDGE), int(x + EDGE)]
+            y, x = ys[column] + EDGE, xs[column] + EDGE
+            if 0 <= y < values.shape[0] and 0 <= x < values.shape[1]:
+                out[row, column] = values[int(y), int(x)]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -47,63 +47,108 @@ def bilinear(values, nodes, step, out):  # type: ignore[no-untyped-def] # pragma
     NaN where the pixel in which the centre lies has no data: nothing bleeds.
     """
     height, width = values.shape
+    ys, xs = np.empty(out.shape[1]), np.empty(out.shape[1])
     for row in range(out.shape[0]):
-        line = _between(nodes, step, row + 0.5)
+        _places(nodes, step, row + 0.5, 0.5, ys, xs)
         for column in range(out.shape[1]):
-            out[row, column] = np.nan
-            y, x = _along(line, step, column + 0.5)
-            if not (-EDGE <= y < height - EDGE and -EDGE <= x < width - EDGE) or np.isnan(values[int(y + EDGE), int(x + EDGE)]):
+            y, x = ys[column], xs[column]
+            if not (0 <= y + EDGE < height and 0 <= x + EDGE < width):
+                out[row, column] = np.nan
                 continue
-            top, left = int(np.floor(y - 0.5)), int(np.floor(x - 0.5))
+            top, left = int(y + 0.5) - 1, int(x + 0.5) - 1
             below, beside = y - 0.5 - top, x - 0.5 - left
+            if 0 <= top < height - 1 and 0 <= left < width - 1:
+                upper = values[top, left] * (1 - beside) + values[top, left + 1] * beside
+                lower = values[top + 1, left] * (1 - beside) + values[top + 1, left + 1] * beside
+                between = upper * (1 - below) + lower * below
+                if not np.isnan(between):
+                    out[row, column] = between
+                    continue
+            if np.isnan(values[int(y + EDGE), int(x + EDGE)]):
+                out[row, column] = np.nan
+                continue
             total, weight = 0.0, 0.0
-            for i in range(2):
-                for j in range(2):
-                    r, c = top + i, left + j
+            for r, high in ((top, 1 - below), (top + 1, below)):
+                for c, wide in ((left, 1 - beside), (left + 1, beside)):
                     if 0 <= r < height and 0 <= c < width and not np.isnan(values[r, c]):
-                        share = (below if i else 1 - below) * (beside if j else 1 - beside)
-                        total += share * values[r, c]
-                        weight += share
+                        total += high * wide * values[r, c]
+                        weight += high * wide
             out[row, column] = total / weight
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def _boxes(nodes, step, row, shape, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Write to `out` (column, 4) top, bottom, left and right of the source that the pixels of a row cover; empty where that is outside."""
-    upper, lower = _between(nodes, step, row), _between(nodes, step, row + 1)
+    y0, x0, y1, x1 = np.empty(out.shape[0]), np.empty(out.shape[0]), np.empty(out.shape[0]), np.empty(out.shape[0])
+    _places(nodes, step, row, 0.0, y0, x0)
+    _places(nodes, step, row + 1, 1.0, y1, x1)
     for column in range(out.shape[0]):
-        y0, x0 = _along(upper, step, column)
-        y1, x1 = _along(lower, step, column + 1)
-        if np.isfinite(y0 + y1) and np.isfinite(x0 + x1):
-            out[column, 0], out[column, 1] = max(0.0, min(y0, y1)), min(float(shape[0]), max(y0, y1))
-            out[column, 2], out[column, 3] = max(0.0, min(x0, x1)), min(float(shape[1]), max(x0, x1))
+        if np.isfinite(y0[column] + y1[column]) and np.isfinite(x0[column] + x1[column]):
+            out[column, 0], out[column, 1] = max(0.0, min(y0[column], y1[column])), min(shape[0], max(y0[column], y1[column]))
+            out[column, 2], out[column, 3] = max(0.0, min(x0[column], x1[column])), min(shape[1], max(x0[column], x1[column]))
         else:
             out[column] = 0.0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def _pixels(first, last):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Return the pixels that an interval of the source touches."""
-    return range(int(np.floor(first + EDGE)), int(np.ceil(last - EDGE)))
+    """Return the first pixel that an interval of the source touches, and the last + 1."""
+    return int(np.floor(first + EDGE)), int(np.ceil(last - EDGE))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def mean(values, nodes, step, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Write to `out` (y, x) the mean, weighted by area, of the pixels with data between two opposite corners; NaN where there are none."""
-    boxes = np.empty((out.shape[1], 4))
+    boxes, sums, areas = np.empty((out.shape[1], 4)), np.empty(values.shape[1]), np.empty(values.shape[1])
     for row in range(out.shape[0]):
         _boxes(nodes, step, row, values.shape, boxes)
+        y0, y1 = boxes[0, 0], boxes[0, 1]
+        straight = (np.abs(boxes[:, 0] - y0) < EDGE).all() and (np.abs(boxes[:, 1] - y1) < EDGE).all()
+        if straight:  # one source row after the other, once for all columns
+            _column_sums(values, y0, y1, sums, areas)
         for column in range(out.shape[1]):
             y0, y1, x0, x1 = boxes[column]
-            total, weight = 0.0, 0.0
-            for r in _pixels(y0, y1):
-                high = min(y1, r + 1.0) - max(y0, r)
-                for c in _pixels(x0, x1):
-                    if not np.isnan(values[r, c]):
-                        share = high * (min(x1, c + 1.0) - max(x0, c))
-                        total += share * values[r, c]
-                        weight += share
-            out[row, column] = total / weight if weight > 0 else np.nan
+            total, weight = _row_sum(sums, areas, x0, x1) if straight else _sum(values, y0, y1, x0, x1)
+            out[row, column] = total / weight if weight > EDGE else np.nan
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _column_sums(values, y0, y1, sums, areas):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Write to `sums` and `areas` (x,) the values with data between two rows times their heights, and the heights."""
+    sums[:], areas[:] = 0.0, 0.0
+    r0, r1 = _pixels(y0, y1)
+    for r in range(r0, r1):
+        high = min(y1, r + 1.0) - max(y0, r)
+        for c in range(values.shape[1]):
+            known = values[r, c] == values[r, c]
+            sums[c] += high * values[r, c] if known else 0.0
+            areas[c] += high if known else 0.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _row_sum(sums, areas, x0, x1):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Return what lies between two columns of `_column_sums`, and its area."""
+    total, weight = 0.0, 0.0
+    c0, c1 = _pixels(x0, x1)
+    for c in range(c0, c1):
+        wide = min(x1, c + 1.0) - max(x0, c)
+        total += wide * sums[c]
+        weight += wide * areas[c]
+    return total, weight
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _sum(values, y0, y1, x0, x1):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Return the sum of the values with data in a box, weighted by area, and their area."""
+    total, weight = 0.0, 0.0
+    (r0, r1), (c0, c1) = _pixels(y0, y1), _pixels(x0, x1)
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            if values[r, c] == values[r, c]:
+                share = (min(y1, r + 1.0) - max(y0, r)) * (min(x1, c + 1.0) - max(x0, c))
+                total += share * values[r, c]
+                weight += share
+    return total, weight
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -117,10 +162,11 @@ def most_frequent(values, missing, nodes, step, out):  # type: ignore[no-untyped
         _boxes(nodes, step, row, values.shape, boxes)
         for column in range(out.shape[1]):
             y0, y1, x0, x1 = boxes[column]
-            most = max(1, len(_pixels(y0, y1)) * len(_pixels(x0, x1)))
+            (r0, r1), (c0, c1) = _pixels(y0, y1), _pixels(x0, x1)
+            most = max(1, (r1 - r0) * (c1 - c0))
             kinds, areas, known = np.empty(most, values.dtype), np.zeros(most), 0
-            for r in _pixels(y0, y1):
-                for c in _pixels(x0, x1):
+            for r in range(r0, r1):
+                for c in range(c0, c1):
                     if missing[r, c]:
                         continue
                     kind = 0
