@@ -22,6 +22,7 @@ from glaciercast.errors import GlaciercastError, InputError, SchemaError
 
 if TYPE_CHECKING:
     import xarray as xr
+    import zarr
 
 MAX_CHUNK = 512
 """Pixels along the side of a chunk, where a group says nothing of shards."""
@@ -165,11 +166,11 @@ class RegionWriter:
         """
         for name, file in shards.items():
             place = shard_file(self.path / self.group.strip("/"), name, step)
-            if file is None:
-                place.unlink(missing_ok=True)
-            else:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(place)
+            date = place.parent.parent
+            shutil.rmtree(date, ignore_errors=True)  # what a killed run left there
+            if file is not None:
+                date.parent.mkdir(exist_ok=True)
+                file.parent.parent.rename(date)  # with its folders, which would have to be made here and removed there
         self.note(step, sums, **facts)
 
     def note(self, step: int, sums: Mapping[str, str], at: Region | None = None, **facts: Any) -> None:
@@ -274,9 +275,7 @@ def verify(path: Path) -> int:
             continue
         group = zarr.open_group(path, path=entry["group"].strip("/"), mode="r")
         for name, wanted in entry["sha256"].items():
-            array = group[name]
-            assert isinstance(array, zarr.Array)
-            if checksum(np.asarray(array[_place(entry)])) != wanted:
+            if checksum(_decoded(group, f"{path}{entry['group']}", name, _place(entry))) != wanted:
                 raise GlaciercastError(f"{path}{entry['group']}/{name}: step {entry['step']} differs from what was written; build it anew")
             compared += 1
     return compared
@@ -301,16 +300,22 @@ def check_date(path: Path, group: str, step: int, arrays: Mapping[str, np.ndarra
             raise GlaciercastError(f"{path}{group}/{name}: step {step} differs from what was written; build it anew")
 
 
+def _decoded(opened: zarr.Group, where: str, name: str, at: int | Region) -> np.ndarray:
+    """Return a region of an array; a chunk that was cut short or changed on disk is an error of one line."""
+    array = opened[name]
+    try:
+        return np.asarray(array[at])  # type: ignore[index]
+    except (ValueError, RuntimeError) as error:  # of the checksum of a shard, and of the decompression
+        place = f"step {at}" if isinstance(at, int) else f"region {', '.join(f'{part.start}:{part.stop}' for part in at)}"
+        raise GlaciercastError(f"{where}/{name}: {place} is damaged and cannot be read; build it anew") from error
+
+
 def read_date(path: Path, group: str, step: int, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Return arrays (y, x) of one date of a group, compared with their checksums; errors as for `check_date`."""
     import zarr
 
     opened = zarr.open_group(path, path=group.strip("/"), mode="r")
-    arrays = {}
-    for name in names:
-        array = opened[name]
-        assert isinstance(array, zarr.Array)
-        arrays[name] = np.asarray(array[step])
+    arrays = {name: _decoded(opened, f"{path}{group}", name, step) for name in names}
     check_date(path, group, step, arrays)
     return arrays
 
@@ -329,7 +334,10 @@ def _sums(manifest: Path, _changed: int) -> dict[str, dict[int, dict[str, str]]]
 
 def drop_group(path: Path, group: str) -> None:
     """Remove a group and its lines in the manifest, so that it can be written anew."""
-    kept = [json.dumps(entry) + "\n" for entry in read_manifest(path) if entry["group"] != group]
+    entries = read_manifest(path)
+    kept = [json.dumps(entry) + "\n" for entry in entries if entry["group"] != group]
+    if len(kept) < len(entries):  # until all its files are gone, the group counts as unfinished
+        kept.append(json.dumps({"group": group, "kind": "dropped"}) + "\n")
     partial = manifest_path(path).with_suffix(".partial")
     partial.write_text("".join(kept), encoding="utf-8")
     partial.replace(manifest_path(path))
@@ -370,7 +378,7 @@ def locate(path: str | Path) -> Path:
 
 
 def open_cube(path: str | Path, unfinished_ok: tuple[str, ...] = ()) -> xr.DataTree:
-    """Open a cube lazily and check it against the contract; groups in `unfinished_ok` may be half written.
+    """Open a cube lazily and check it against the contract; groups in `unfinished_ok` may be half written or laid out by half.
 
     Raises
     ------
@@ -386,7 +394,7 @@ def open_cube(path: str | Path, unfinished_ok: tuple[str, ...] = ()) -> xr.DataT
     if unfinished:
         raise InputError(f"{located}: {', '.join(unfinished)} is unfinished; run the command that made it again")
     cube = schema.upgrade(xr.open_datatree(located, engine="zarr", consolidated=False, chunks={}))
-    schema.validate(cube)
+    schema.validate(cube, unchecked=_unfinished(located))
     return cube
 
 
@@ -412,6 +420,7 @@ def optical_products(cube: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
 
 
 def attributions(cube: xr.DataTree) -> list[str]:
-    """Return whom to name for the products of a cube, each once, in the order of the groups."""
-    found = (str(node.attrs.get("attribution") or "") for node in cube.subtree)
+    """Return whom to name for the products of a cube, each once, in the order of the groups' paths; ``/aligned`` names no one else."""
+    nodes = sorted((node for node in cube.subtree if node.path != "/aligned"), key=lambda node: node.path)
+    found = (str(node.attrs.get("attribution") or "") for node in nodes)
     return list(dict.fromkeys(text for text in found if text))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
-from glaciercast import grid, store
+from glaciercast import grid, progress, store
 from glaciercast.align import regrid, velocity
 from glaciercast.align.velocity import VelocityAlign, VelocitySteps
 from glaciercast.align.weighted import error_weighted
@@ -67,7 +67,7 @@ def slow(group: xr.Dataset, start, end, settings, ahead=False) -> tuple[np.ndarr
     for pair in range(group.sizes["pair"]):
         first, second = (pd.Timestamp(group[name].values[pair]) for name in ("acquired_first", "acquired_second"))
         inside = (min(second, end) - max(first, start)) / (second - first)
-        if inside <= 0 or (second - first).days > settings.max_span_days or (not ahead and second >= end):
+        if inside <= 0 or (second - first).days > settings.max_span_days or (not ahead and second > end):
             continue
         vx, vy, error = (group[name].values[pair].astype("float64") for name in ("vx", "vy", "v_error"))
         weight = np.where(np.isfinite(vx + vy + error), inside / np.maximum(error, 0.5) ** 2, 0)
@@ -118,7 +118,7 @@ def test_a_window_of_several_steps_spans_those_before():
 
 def test_later_images_change_no_step_of_the_past_and_do_change_two_sided_ones():
     group = random_pairs()
-    later = group.acquired_second.values >= EDGES[3].to_datetime64()
+    later = group.acquired_second.values > EDGES[3].to_datetime64()
     changed = group.assign(vx=group.vx.where(xr.DataArray(~later, dims="pair"), group.vx + 1000))
     for ahead in (False, True):
         before, after = (VelocitySteps(each, VelocityAlign(), NATIVE, EDGES, looks_ahead=ahead) for each in (group, changed))
@@ -126,7 +126,7 @@ def test_later_images_change_no_step_of_the_past_and_do_change_two_sided_ones():
         assert all(equal) != ahead
     past = VelocitySteps(group, VelocityAlign(), NATIVE, EDGES)
     assert all(past.available(k) >= EDGES[k + 1].to_datetime64() for k in range(6))
-    assert all(past.available(k) < EDGES[k + 1].to_datetime64() + np.timedelta64(30, "D") for k in range(6))
+    assert all(past.available(k) <= EDGES[k + 1].to_datetime64() + np.timedelta64(30, "D") for k in range(6))
 
 
 def test_fine_pixels_are_interpolated_components_and_nothing_bleeds():
@@ -293,3 +293,23 @@ def test_a_change_of_sensors_is_no_change_of_the_ice(trunk):
     everything = error_weighted(vx, vy, error, eras)
     blind = np.nanmean(np.hypot(everything.vx, everything.vy), axis=(1, 2))
     assert blind[0] < 0.5 * blind[3]  # long pairs of Landsat 5 match what did not move: the opposite artefact, of the same size
+
+
+def test_a_pair_that_ends_on_an_edge_belongs_to_the_step_that_ends_there():
+    group = pairs([("2019-12-22", "2020-02-01")], [90.0], [-30.0], [10.0])
+    steps = VelocitySteps(group, VelocityAlign(), NATIVE, EDGES)
+    assert [steps.step(index).facts["pairs"] for index in (0, 1)] == [1, 0] and steps.available(0) > EDGES[1]
+
+
+@pytest.mark.parametrize(
+    ("moved", "year", "told"), [(0, "2010", "none of its 1 pairs counts in any step"), (1000, "2020", "lies outside the grid")]
+)
+def test_velocity_that_meets_no_step_or_no_pixel_is_told_and_missing(moved, year, told, capsys):
+    group = pairs([(f"{year}-01-02", f"{year}-01-12")], [90.0], [-30.0], [10.0])
+    progress.show(True)
+    steps = VelocitySteps(group, VelocityAlign(), NATIVE.translate_pix(moved, 0), EDGES, group="/velocity/itslive")
+    progress.show(False)
+    assert f"/velocity/itslive: {told}" in " ".join(capsys.readouterr().err.split())
+    made = steps.step(0)
+    assert np.isnan(made.arrays["vx"]).all() and not made.observed["vx"].any()
+    assert steps.available(0) >= EDGES[1].to_datetime64()

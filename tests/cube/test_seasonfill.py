@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from glaciercast.cube import gapfill, seasonfill, timefill
 from glaciercast.cube.seasonfill import SeasonFill, SeasonFiller
@@ -70,7 +71,7 @@ def test_without_neighbours_only_the_past_fills():
 def test_a_step_without_observations_is_the_decayed_past():
     scenes = np.stack([np.full((2, 2), value, "float32") for value in (0.2, 0.8, np.nan)])
     times = np.array(["2019-03-01", "2020-01-20", "2020-02-29"], "datetime64[ns]")
-    share, year = np.exp(-40 / 20), 365.2425
+    share, year = np.exp(-40 / SeasonFill().memory), 365.2425
     assert abs(365 - year) < 45  # the first scene tells about the season of the third, and about no other
     filled, made = by_steps(SeasonFiller(None, (2, 2)), scenes, times)[-1]
     np.testing.assert_allclose(filled, share * 0.8 + (1 - share) * 0.2, rtol=1e-6)
@@ -121,3 +122,25 @@ def test_a_mean_of_the_season_is_by_value_in_both_forms():
     expected = (0.2 * 1 + 0.6 * (1 - 20 / 30)) / (1 + (1 - 20 / 30))
     assert timefill.season_mean(values, days, 3)[0, 0] == pytest.approx(expected, rel=1e-6)
     assert timefill.usual(list(values), days[3] - days[:3], (1, 1), 30.0)[0, 0] == timefill.season_mean(values, days, 3)[0, 0]
+
+
+def test_a_large_scene_is_tried_in_tiles_that_tell_nearly_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    likely = ndimage.gaussian_filter(rng.normal(size=(96, 90)), 1.5).astype("float32")
+    scene = np.float32(0.6) * likely
+    scene[ndimage.gaussian_filter(rng.normal(size=scene.shape), 3) > 0.03] = np.nan
+    whole = seasonfill.worth(scene, likely)
+    monkeypatch.setattr(seasonfill, "TILE", 24)
+    tiled = seasonfill.worth(scene, likely)
+    assert tiled[1, 0] < whole[1, 0]  # on fewer pixels
+    np.testing.assert_allclose(tiled[0, :2] / tiled[1, :2], whole[0, :2] / whole[1, :2], atol=0.03)
+    tiles = [part for part, _ in seasonfill._trials(np.isnan(scene))]
+    assert max(row.stop - row.start for row, _ in tiles) <= 24 and len(set(map(repr, tiles))) == 16 and len(tiles) == 24
+
+
+def test_only_what_lies_around_the_gaps_is_filled_and_the_same_as_the_whole():
+    rng = np.random.default_rng(4)
+    likely, scene = rng.random((2, 30, 40), dtype="float32")
+    scene[12:15, 20:26] = np.nan
+    filled = seasonfill.fill_scene(scene, likely, np.zeros(4))
+    np.testing.assert_array_equal(filled, gapfill.fill_spatially(scene))

@@ -54,6 +54,20 @@ def test_bands_of_an_item_are_fetched_at_the_same_time():
     assert [fact["asset"] for fact in found.facts] == list(KEYS), "facts are in order, whatever came first"
 
 
+def test_bands_that_are_at_hand_are_taken_one_after_the_other():
+    class AtHand(Together):
+        def at_hand(self, *_):
+            return True
+
+        def fetch(self, item, asset, target):
+            assert threading.current_thread() is threading.main_thread()
+            return super().fetch(item, asset, target)
+
+    (overpass,) = Landsat().overpasses([landsat_item()])
+    found = Landsat().read(overpass, grid_of(), AtHand(1), Landsat().bands)
+    assert [fact["asset"] for fact in found.facts] == list(KEYS)
+
+
 def test_an_error_of_the_server_reaches_the_caller():
     class Fails(Together):
         def fetch(self, item, asset, target):

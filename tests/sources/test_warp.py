@@ -166,3 +166,74 @@ def test_a_wide_grid_is_placed_to_a_hundredth_of_a_pixel():
     _, latitude = Transformer.from_crs("EPSG:32643", "EPSG:4326", always_xy=True).transform(*(target.affine * (columns, rows)))
     found = warp.onto(ramp, native, target, "continuous", np.nan)
     assert np.abs(found - latitude).max() * 3600 < 0.01  # in native pixels
+
+
+def _overlaps(values: np.ndarray, source: GeoBox, target: GeoBox) -> np.ndarray:
+    """Return, slowly, the area (source pixels) that each source pixel shares with each target pixel: (y, x, row, column)."""
+
+    def along(first, size, number, wanted):
+        edges = first + size * np.arange(number + 1)
+        return np.maximum(0, np.minimum(edges[1:, None], np.arange(1, wanted + 1)) - np.maximum(edges[:-1, None], np.arange(wanted)))
+
+    place = ~source.affine * target.affine
+    down, right = (
+        along(place.f, place.e, target.shape.y, values.shape[0]),
+        along(place.c, place.a, target.shape.x, values.shape[1]),
+    )
+    return down[:, None, :, None] * right[None, :, None, :]
+
+
+@pytest.mark.parametrize(("size", "x"), [(10, 600015), (10, 600003.3), (7, 600021), (12, 599970)])
+def test_means_are_weighted_by_area_by_value(size, x):
+    """Sentinel-2's pixels begin at tens of metres, Landsat's half a 10 m pixel beside: outer pixels count half."""
+    values = np.random.default_rng(5).random((60, 60)).astype("float32")
+    values[20:30, 17:33] = np.nan
+    target = box(8, 9, x, 4000000 - (x - 600000))
+    areas = _overlaps(values, box(60, 60, size=size), target)
+    known = np.isfinite(values)
+    weight = (areas * known).sum((2, 3))
+    with np.errstate(invalid="ignore"):
+        expected = (areas * np.where(known, values, 0)).sum((2, 3)) / weight
+    expected[weight < 1e-6] = np.nan
+    found = warp.onto(values, box(60, 60, size=size), target, "continuous", np.nan)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    classes = np.random.default_rng(6).integers(0, 4, (60, 60)).astype("uint8")
+    kinds = np.stack([(areas * (classes == kind)).sum((2, 3)) for kind in (1, 2, 3)])
+    largest = np.take_along_axis(kinds, (warp.onto(classes, box(60, 60, size=size), target, "class", 0).clip(1) - 1)[None], 0)[0]
+    np.testing.assert_allclose(largest, kinds.max(0), atol=1e-5)  # of several with one area, any
+
+
+def test_the_neighbouring_zone_is_interpolated_at_exact_positions():
+    """Each centre is transformed itself in the reference; without data, only what has data counts."""
+    source = box(260, 260, 166000, 4000000, 30, "EPSG:32644")
+    values = np.random.default_rng(7).random((260, 260))
+    values[100:120, 60:90] = np.nan
+    target = box(200, 200, *_to(CRS, "EPSG:32644", 166700, 3999000))
+    to_source = Transformer.from_crs(CRS, "EPSG:32644", always_xy=True)
+    across, down = ~source.affine * np.array(to_source.transform(*centres(target)))
+    top, left = np.floor(down - 0.5).astype(int), np.floor(across - 0.5).astype(int)
+    total, weight = np.zeros(target.shape), np.zeros(target.shape)
+    for r in (0, 1):
+        for c in (0, 1):
+            share = (1 - np.abs(down - 0.5 - top - r)) * (1 - np.abs(across - 0.5 - left - c))
+            near = values[(top + r).clip(0, 259), (left + c).clip(0, 259)]
+            total += share * np.nan_to_num(near)
+            weight += share * np.isfinite(near)
+    inside = np.isfinite(values[np.floor(down).astype(int).clip(0, 259), np.floor(across).astype(int).clip(0, 259)])
+    inside &= (top >= 0) & (left >= 0) & (top < 259) & (left < 259)
+    found = warp.onto(values, source, target, "continuous", np.nan)
+    assert inside.mean() > 0.8
+    np.testing.assert_allclose(found[inside], total[inside] / weight[inside], atol=2 * warp.EXACT)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32644", "EPSG:4326", "EPSG:3413", "EPSG:32645"])
+def test_positions_between_nodes_are_right_to_a_thousandth_of_a_pixel(crs):
+    target = box(700, 900)
+    size = 30 if crs != "EPSG:4326" else 1 / 3600
+    nodes, step = warp._nodes(target, GeoBox.from_bbox((0, 0, 1, 1), crs, shape=(1, 1)).crs, size)
+    columns, rows = np.meshgrid(np.arange(0, 900, 7.5), np.arange(0, 700, 7.5))
+    (i, y), (j, x) = (np.divmod(each / step, 1) for each in (rows, columns))
+    i, j, y, x = i.astype(int), j.astype(int), y[..., None], x[..., None]
+    upper, lower = (nodes[i + down, j] * (1 - x) + nodes[i + down, j + 1] * x for down in (0, 1))
+    exact = np.stack(Transformer.from_crs(CRS, crs, always_xy=True).transform(*(target.affine * (columns, rows))), axis=-1)
+    assert np.abs(upper * (1 - y) + lower * y - exact).max() <= warp.EXACT * size

@@ -24,11 +24,14 @@ class Calendar:
     ----------
     edges
         One more than there are steps.
+    cadence
+        Their pandas frequency.
     dark
         Steps on whose every day the sun is too low for optical data, bool (step,).
     """
 
     edges: pd.DatetimeIndex
+    cadence: str
     length: int
     dark: np.ndarray
 
@@ -36,7 +39,7 @@ class Calendar:
     def of(cls, times: pd.DatetimeIndex, cadence: str, length: int, geobox: GeoBox) -> Calendar:
         """Return the steps that cover the scenes' times; errors as for `windows`."""
         edges = windows(times[0], times[-1], cadence)
-        return cls(edges, length, daylight.dark_steps(edges, geobox))
+        return cls(edges, cadence, length, daylight.dark_steps(edges, geobox))
 
     def __len__(self) -> int:
         return len(self.edges) - 1
@@ -49,7 +52,7 @@ class Calendar:
     @property
     def steps_per_year(self) -> int:
         """How many steps make a year (12 for months)."""
-        return seasons.steps_per_year(self.edges[:-1])
+        return seasons.steps_per_year(self.cadence)
 
     def span(self, step: int) -> tuple[pd.Timestamp, pd.Timestamp]:
         """Return start and end of the window of a step's composite."""

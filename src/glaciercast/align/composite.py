@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,19 +45,24 @@ def windows(first: pd.Timestamp, last: pd.Timestamp, cadence: str) -> pd.Datetim
     Raises
     ------
     InputError
-        If pandas does not know the frequency.
+        If pandas does not know the frequency, or its steps are shorter than a day or longer than times can tell.
     """
     try:
-        offset = pd.tseries.frequencies.to_offset(cadence)
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a name that pandas is about to drop would not be read by the next release
+            offset = pd.tseries.frequencies.to_offset(cadence)
+    except (ValueError, Warning) as error:
         raise InputError(f"cadence '{cadence}': not a pandas frequency such as MS or 16D") from error
-    if not first + offset > first:
-        raise InputError(f"cadence '{cadence}': expected a step forward in time, such as MS or 16D")
-    start = first.normalize()
-    start = start if offset.is_on_offset(start) else offset.rollback(start)
-    edges = pd.date_range(start, last + offset, freq=offset)
-    while edges[-1] <= last:
-        edges = pd.DatetimeIndex([*edges, edges[-1] + offset])
+    try:
+        if offset.n < 1 or first.normalize() + offset < first.normalize() + pd.Timedelta("1D"):
+            raise InputError(f"cadence '{cadence}': expected a step forward in time, a day or more, such as MS or 16D")
+        start = first.normalize()
+        start = start if offset.is_on_offset(start) else offset.rollback(start)
+        edges = pd.date_range(start, last + offset, freq=offset)
+        while edges[-1] <= last:
+            edges = pd.DatetimeIndex([*edges, edges[-1] + offset])
+    except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
+        raise InputError(f"cadence '{cadence}': its steps are too long; expected one such as MS or 16D") from error
     return edges
 
 

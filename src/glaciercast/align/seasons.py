@@ -22,10 +22,10 @@ def encode(times: pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
     return np.sin(angle).astype("float32"), np.cos(angle).astype("float32")
 
 
-def steps_per_year(starts: pd.DatetimeIndex) -> int:
-    """Return how many steps of a regular axis make a year (12 for months), at least 1."""
-    mean_days = (starts[-1] - starts[0]) / pd.Timedelta("1D") / max(len(starts) - 1, 1)
-    return max(1, round(DAYS_PER_YEAR / mean_days)) if len(starts) > 1 else 1
+def steps_per_year(cadence: str) -> int:
+    """Return how many steps of a pandas frequency make a year (12 for ``MS``), at least 1: those of four years, leap day included."""
+    count = len(pd.date_range("2001-01-01", "2005-01-01", freq=cadence, inclusive="left"))
+    return max(1, round(count / 4))
 
 
 def season_index(middles: pd.DatetimeIndex, period: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,15 @@ def _made(
 
 def _one_ahead(steps: Iterator[tuple[int, Step]]) -> Iterator[tuple[int, Step]]:
     """Yield steps; while one is written, the next is made."""
+
+    def following() -> tuple[int, Step] | None:
+        return next(steps, None)
+
     with ThreadPoolExecutor(1, "align") as pool:
-        coming = pool.submit(next, steps, None)
+        shown = copy_context()  # whether progress is
+        coming = pool.submit(shown.run, following)
         while (made := coming.result()) is not None:
-            coming = pool.submit(next, steps, None)
+            coming = pool.submit(shown.run, following)
             yield made
 
 

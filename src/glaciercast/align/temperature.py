@@ -16,6 +16,7 @@ from glaciercast.align.steps import Step
 from glaciercast.config import Config
 from glaciercast.cube.seasonfill import SeasonFill
 from glaciercast.errors import InputError
+from glaciercast.progress import note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -105,6 +106,10 @@ class TemperatureSteps:
         self.season_fill = settings.season_fill
         self.comment = self._comment()
         self.dark = np.zeros(len(self.ends), bool)
+        if not any((self._days(step) > 0).any() for step in range(len(self.ends))):
+            note(f"{group}: none of its {len(self.first)} periods lies in any step; temperature will be missing")
+        if (self.cells[0] < 0).all():
+            note(f"{group}: lies outside the grid of the scenes; temperature will be missing")
 
     def _comment(self) -> str:
         if self.settings.method == "nearest":

@@ -15,6 +15,7 @@ from glaciercast.align.steps import Step
 from glaciercast.config import Config
 from glaciercast.cube.seasonfill import SeasonFill
 from glaciercast.errors import InputError
+from glaciercast.progress import note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,7 +61,7 @@ class VelocitySteps:
     length
         Steps that a window spans: its own and those before.
     looks_ahead
-        Whether every pair that overlaps a step counts; else only those whose later image was taken before the step's end.
+        Whether every pair that overlaps a step counts; else only those whose later image was taken by the step's end.
 
     Raises
     ------
@@ -107,6 +108,11 @@ class VelocitySteps:
         self.season_fill, self.looks_ahead = settings.season_fill, looks_ahead
         self.comment = self._comment()
         self.dark = np.zeros(len(self.ends), bool)
+        if not any(len(self._pairs(step)) for step in range(len(self.ends))):
+            note(f"{group}: none of its {len(self.first)} pairs counts in any step; velocity will be missing")
+        down, across = self._positions
+        if not ((down >= 0) & (down < self.native.shape.y) & (across >= 0) & (across < self.native.shape.x)).any():
+            note(f"{group}: lies outside the grid of the scenes; velocity will be missing")
         self._block = max(1, SUMS_BYTES // (3 * 8 * self.native.shape.y * self.native.shape.x))
         self._made: tuple[int, np.ndarray, list[np.ndarray]] = (-1, np.empty(0, np.float32), [])
 
@@ -183,5 +189,5 @@ class VelocitySteps:
         counts = (self.second - self.first) <= np.timedelta64(round(self.settings.max_span_days * 86400e9), "ns")
         counts &= (self.first < end) & (self.second > start)
         if not self.looks_ahead:
-            counts &= self.second < end
+            counts &= self.second <= end
         return np.flatnonzero(counts)

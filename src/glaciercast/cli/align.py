@@ -33,7 +33,8 @@ def command(
             "sides": "two_sided" if two_sided else None,
             "fill": None if fill else False,
         }
-        settings = config.parse(AlignConfig, config.merge({}, {**common.overrides(set_), **options}), "align options")
+        given = {key: value for key, value in options.items() if value is not None}
+        settings = config.parse(AlignConfig, config.merge({}, {**common.overrides(set_), **given}), "align options")
         return workflow.align(cube, settings, replace)
 
     common.run_command(work, as_json, _text)

@@ -43,7 +43,8 @@ def command(
             "registration.enabled": True if register else None,
             "products": None if products is None else [name.strip() for name in products.split(",") if name.strip()],
         }
-        settings = workflow.read_source(source, {**common.overrides(set_), **options})
+        given = {key: value for key, value in options.items() if value is not None}
+        settings = workflow.read_source(source, {**common.overrides(set_), **given})
         if scheduler != "none" and isinstance(settings, Recipe):
             raise InputError("--scheduler: your own scenes are read by one process; expected none")
         how = common.fetching(cache, connections, fetching).model_copy(update={"scheduler": scheduler})

@@ -132,7 +132,7 @@ def build_product(
     again = judge("stage", product, lost)
 
     matches: list[Match] = []
-    if settings.registration.enabled:
+    if settings.registration.enabled and not writer.complete:
         for _ in again:  # a match needs the scene
             pass
         ground = placing.Ground.of(terrain, context.ice, abs(context.target.affine.a))

@@ -10,6 +10,7 @@ import numpy as np
 
 from glaciercast import config, grid, schema, store
 from glaciercast.cube import masks, optical
+from glaciercast.progress import note
 from glaciercast.sources import rasters
 from glaciercast.sources.recipe import Mask, Recipe
 from glaciercast.sources.scene import Scene
@@ -32,6 +33,7 @@ def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
         If the scenes cannot be read, no pixel of any scene is clear, or `path` was begun from other input.
     """
     source = rasters.RasterSource(recipe)
+    _tell_simultaneous(source.scenes)
     group = f"/optical/{recipe.product}"
     store.create(path, schema.root_attributes(recipe.title or recipe.name))
     variables: dict[str, Any] = {**dict.fromkeys(recipe.bands, "float32"), "clear": "bool"}
@@ -61,6 +63,15 @@ def build_optical(recipe: Recipe, path: Path) -> dict[str, Any]:
         "grid": grid.describe(source.geobox),
         "resumed_at": resumed_at,
     }
+
+
+def _tell_simultaneous(scenes: list[rasters.FileRef]) -> None:
+    """Say how many scenes share their second with another: two tiles of one overpass do, and so does a scene that is there twice."""
+    seconds = np.array([ref.time for ref in scenes], "datetime64[s]")
+    found, count = np.unique(seconds, return_counts=True)
+    if twice := int((count - 1).sum()):
+        when = str(found[count > 1][0]).replace("T", " ")
+        note(f"{twice} of {len(scenes)} scenes {'has' if twice == 1 else 'have'} the time of another ({when}); each counts")
 
 
 def clear_pixels(scene: Scene, rule: Mask) -> np.ndarray:

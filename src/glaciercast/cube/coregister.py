@@ -18,7 +18,7 @@ from pydantic import Field
 
 from glaciercast.config import Config
 from glaciercast.cube import coregister_kernels as kernels
-from glaciercast.cube.coregister_move import Interpolation, Match, Motion, composed
+from glaciercast.cube.coregister_move import Match, Motion, composed
 from glaciercast.errors import InputError
 
 COLUMNS: dict[Motion, int] = {"translation": 2, "euclidean": 3, "affine": 6}
@@ -28,6 +28,10 @@ SMALLEST, ENOUGH = 24, 400
 """Pixels that the shorter side of a coarser level must have, and common usable pixels."""
 SAME, STEPS = 1e-3, 12
 """Pixels of a step that ends the iteration, and the most steps."""
+SETTLED = 0.02
+"""Pixels that the last step of a match may have at most."""
+SPREAD, FLOOR = 14.0, 0.01
+"""Expected error of a match along each axis, pixels: ``SPREAD`` · ((1 − r²)/r²)^¾ / n^0.4, and what is left of a perfect one."""
 
 
 class CoregistrationConfig(Config):
@@ -39,12 +43,12 @@ class CoregistrationConfig(Config):
     )
     min_correlation: float = Field(default=0.3, gt=0, lt=1, description="least correlation of the textures that is believed")
     min_valid: float = Field(default=0.05, gt=0, le=1, description="least share of the scene that is clear stable ground in both")
+    min_pixels: int = Field(default=500, ge=16, description="fewest pixels of clear stable ground in both")
     radius: int = Field(default=8, ge=2, le=100, description="pixels around each of which the local mean is taken off")
     smoothing: int = Field(default=2, ge=1, le=8, description="passes of the binomial filter against fine detail and noise")
     doubt: float = Field(
         default=3.0, gt=0, description="residuals beyond so many standard deviations count little (missed cloud, new snow)"
     )
-    interpolation: Interpolation = Field(default="cubic", description="how accepted scenes are moved")
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,10 @@ def match(reference: Textured, scene: Textured, config: CoregistrationConfig | N
     config = config or CoregistrationConfig()
     if reference.shape != scene.shape:
         raise InputError(f"co-registration: expected a scene of {reference.shape} pixels as the reference, found {scene.shape}")
-    shared = _shared(reference.levels[0], scene.levels[0]) / float(np.prod(reference.shape))
+    number = _shared(reference.levels[0], scene.levels[0])
+    shared = number / float(np.prod(reference.shape))
+    if number < config.min_pixels:
+        return refused(f"clear stable ground on {number} pixels, at least {config.min_pixels}", shared)
     if shared < config.min_valid:
         return refused(f"clear stable ground on {shared:.1%} of the scene, at least {config.min_valid:.0%}", shared)
     pairs = list(zip(reference.levels, scene.levels, strict=True))
@@ -124,12 +131,24 @@ def match(reference: Textured, scene: Textured, config: CoregistrationConfig | N
         matrix = matrix if guess is None else guess[0]
         matrix[:, 2] *= 2
     found = _refine(*pairs[0], matrix, config.motion, config.doubt)
-    return refused("the match did not settle", shared) if found is None else _judged(*found, shared, reference.shape, config)
+    if found is None or found[2] > SETTLED:
+        return refused("the match did not settle", shared)
+    return _judged(*found[:2], shared, reference.shape, config)
 
 
 def refused(reason: str, shared: float = 0.0) -> Match:
     """Return the match of a scene that could not be matched."""
     return Match(np.nan, np.nan, np.nan, shared, np.eye(2, 3), False, reason)
+
+
+def expected_error(r: float, number: float) -> float:
+    """Return the standard deviation of a shift along each axis, pixels, from the correlation and the number of pixels compared.
+
+    Independent noise would give ((1 − r²)/r²)^½ / n^½. What differs between scenes is snow and shadow, which hang together over many pixels
+    and move the shift itself: the powers and the factor are those that errors of simulated scenes follow (docs/science/coregistration.md).
+    """
+    r2 = r * r
+    return float(np.hypot(SPREAD * (max(1 - r2, 0.0) / r2) ** 0.75 / number**0.4, FLOOR))
 
 
 def check(values: np.ndarray, clear: np.ndarray, stable: np.ndarray) -> None:
@@ -160,9 +179,9 @@ def _seed(reference: Level, scene: Level, largest: float) -> tuple[float, float]
     return None if r[row, column] <= 0 else (float(column - reach), float(row - reach))
 
 
-def _refine(reference: Level, scene: Level, matrix: np.ndarray, motion: Motion, doubt: float) -> tuple[np.ndarray, float] | None:
-    """Return the matrix after Gauss–Newton steps and the correlation there, or None if they diverge or lose the ground."""
-    model, fit, width = COLUMNS[motion], np.array([1.0, 0.0]), np.inf
+def _refine(reference: Level, scene: Level, matrix: np.ndarray, motion: Motion, doubt: float) -> tuple[np.ndarray, float, float] | None:
+    """Return the matrix after Gauss–Newton steps, the correlation there and the last step's size, or None if they diverge."""
+    model, fit, width, size = COLUMNS[motion], np.array([1.0, 0.0]), np.inf, np.inf
     for _ in range(STEPS):
         normal, right, sums = kernels.normal_equations(
             reference.texture, reference.usable, scene.texture, scene.usable, matrix, model, fit, width
@@ -177,9 +196,10 @@ def _refine(reference: Level, scene: Level, matrix: np.ndarray, motion: Motion, 
             return None
         step = solution[2:] / solution[0]
         matrix = composed(matrix, step, motion, reference.texture.shape)
-        if np.isfinite(width) and np.abs(step[:2]).max() < SAME:
-            return matrix, float(r)
-        if np.abs(step[:2]).max() > max(reference.texture.shape) / 4:
+        size = float(np.abs(step[:2]).max())
+        if np.isfinite(width) and size < SAME:
+            break
+        if size > max(reference.texture.shape) / 4:
             return None
         fit = solution[:2]
         if np.isfinite(width):  # standard deviation of normal residuals from their mean size
@@ -187,7 +207,7 @@ def _refine(reference: Level, scene: Level, matrix: np.ndarray, motion: Motion, 
         else:  # `fit` was a guess until now
             scale = np.sqrt((bb - b * b / n) / n * max(1 - r * r, 0.0))
         width = doubt * max(scale, 1e-4 * np.sqrt(bb / n))  # never 0, though the two be equal
-    return matrix, float(r)
+    return matrix, float(r), size
 
 
 def _judged(matrix: np.ndarray, r: float, shared: float, shape: tuple[int, int], config: CoregistrationConfig) -> Match:
@@ -201,4 +221,5 @@ def _judged(matrix: np.ndarray, r: float, shared: float, shape: tuple[int, int],
         reason = f"correlation of {r:.2f}, at least {config.min_correlation:g}"
     else:
         reason = ""
-    return Match(columns, rows, r, shared, matrix, not reason, reason)
+    error = expected_error(max(r, 1e-3), shared * height * width)
+    return Match(columns, rows, r, shared, matrix, not reason, reason, error)

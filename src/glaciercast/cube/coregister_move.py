@@ -21,6 +21,7 @@ class Match:
     centre of the scene): positive to the right and down. ``matrix`` (2, 3) leads from a pixel (x, y) of the reference to the place in the
     scene that shows it. ``valid`` is the share of the scene's pixels that were compared, ``correlation`` that of the textures there.
     A match that is not ``accepted`` says why in ``reason``; its shift is what was found (NaN if nothing), and is not to be applied.
+    ``error`` is the standard deviation that its shift is expected to have along each axis, pixels; NaN if nothing was found.
     """
 
     columns: float
@@ -30,6 +31,7 @@ class Match:
     matrix: np.ndarray
     accepted: bool
     reason: str = ""
+    error: float = np.nan
 
     def metres(self, transform: tuple[float, ...]) -> tuple[float, float]:
         """Return the shift eastward and northward in m; `transform` is the affine map of the grid (a, b, c, d, e, f) in metres."""

@@ -74,7 +74,9 @@ class MaskPolicy(Config):
 
 def clear_by_class(classes: np.ndarray, keep: Iterable[int]) -> np.ndarray:
     """Return where `classes` (integers, any shape) is one of `keep`, bool of the same shape."""
-    clear: np.ndarray = np.isin(classes, list(keep))
+    clear = np.zeros(classes.shape, bool)
+    for kind in keep:  # a few comparisons cost less than a search in a set
+        clear |= classes == kind
     return clear
 
 

@@ -10,39 +10,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glaciercast.cube.coregister_move import Match
-
 ROUNDS = 10
-HUBER = 1.5
-"""Standard deviations beyond which a residual counts less."""
+HUBER = 2.6
+"""Length of a residual, in standard deviations along an axis, beyond which it counts less."""
+MIDDLE = 1.1774
+"""Median length of a vector whose two components are normal with standard deviation 1."""
 FAR, SLACK = 4.5, 0.01
 """Median absolute deviations (3 standard deviations if normal) and pixels beyond which a shift is not believed."""
-
-
-TYPICAL = 0.35
-"""px along each axis: standard deviation of a match of weight 1, on simulated scenes."""
 ANCHOR = -1
 """Number of what does not move, such as the relief."""
 
 
 class Pair(NamedTuple):
-    """Two frames by number, and by how many pixels (columns, rows) `second` has to be moved to lie on `first` (or on `ANCHOR`)."""
+    """Two frames by number, and by how many pixels (columns, rows) `second` has to be moved to lie on `first` (or on `ANCHOR`).
+
+    ``weight`` is one over the variance that its shift is expected to have along each axis, px⁻².
+    """
 
     first: int
     second: int
     columns: float
     rows: float
     weight: float
-
-
-def weight(found: Match) -> float:
-    """Return what a match counts beside others, from its correlation r: r⁴/(1 − r²)².
-
-    The variance of a shift between images with independent noise falls as (1 − r²)/r²; what differs between seasons is no noise but snow
-    and shadow, which move the shift itself. On simulated scenes errors grow in proportion to (1 − r²)/r².
-    """
-    r2 = found.correlation**2
-    return float((r2 / max(1 - r2, 1e-3)) ** 2)
 
 
 def connected(number: int, pairs: Sequence[Pair]) -> np.ndarray:
@@ -57,7 +46,7 @@ def connected(number: int, pairs: Sequence[Pair]) -> np.ndarray:
     return np.flatnonzero(label[:number] == np.bincount(label[:number]).argmax())
 
 
-def adjust(number: int, pairs: Sequence[Pair], jitter: float) -> np.ndarray:
+def adjust(number: int, pairs: Sequence[Pair], jitter: float) -> tuple[np.ndarray, np.ndarray]:
     """Return by how much each of `number` frames has to be moved so that all lie on each other, and on the anchor if there is one.
 
     Weighted least squares of the pairs; those that fit worst count less (Huber 1964). That a frame lies where its producer says, to
@@ -70,22 +59,24 @@ def adjust(number: int, pairs: Sequence[Pair], jitter: float) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
+    shifts : numpy.ndarray
         Columns and rows in pixels, float64 (frame, 2).
+    covariance : numpy.ndarray
+        Of their errors along each axis, px², float64 (frame, frame); enlarged where pairs fit worse than their weights promise.
     """
-    pairs = [*pairs, *(Pair(ANCHOR, one, 0.0, 0.0, (TYPICAL / jitter) ** 2) for one in range(number))]
+    pairs = [*pairs, *(Pair(ANCHOR, one, 0.0, 0.0, jitter**-2) for one in range(number))]
     design = _design(number, pairs)
     apart = np.array([(pair.columns, pair.rows) for pair in pairs])
     given = np.array([pair.weight for pair in pairs])
-    trust = np.ones(len(pairs))
+    trust, shifts, scale = np.ones(len(pairs)), np.zeros((number, 2)), 1.0
     for _ in range(ROUNDS):
         root = np.sqrt(given * trust)[:, None]
         shifts = np.linalg.lstsq(design * root, apart * root, rcond=None)[0]
         size = np.sqrt(given) * np.hypot(*(apart - design @ shifts).T)
-        usual = max(1.4826 * float(np.median(size)), TYPICAL)
-        trust = np.minimum(1.0, HUBER * usual / np.maximum(size, 1e-12))
-    placed: np.ndarray = shifts
-    return placed
+        scale = max(float(np.median(size)) / MIDDLE, 1.0)
+        trust = np.minimum(1.0, HUBER * scale / np.maximum(size, 1e-12))
+    covariance: np.ndarray = np.linalg.inv(design.T @ (design * (given * trust)[:, None])) * scale**2
+    return shifts, covariance
 
 
 def _design(number: int, pairs: Sequence[Pair]) -> np.ndarray:
@@ -101,3 +92,39 @@ def trusted(shifts: np.ndarray) -> np.ndarray:
     away = np.abs(shifts - np.median(shifts, axis=0))
     near: np.ndarray = (away <= FAR * np.median(away, axis=0) + SLACK).all(axis=1)
     return near
+
+
+def variances(frames: np.ndarray, errors: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Return what the place that each match gives varies by along each axis, px²: by its error (match,) and that of its frame (match,)."""
+    own = np.append(np.diag(covariance), 0.0)  # ANCHOR is the last
+    found: np.ndarray = errors**2 + own[frames]
+    return found
+
+
+def error_of_mean(
+    frames: np.ndarray, weights: np.ndarray, errors: np.ndarray, covariance: np.ndarray, away: np.ndarray, beside_mean: bool
+) -> float:
+    """Return the error along each axis, pixels, that is expected of the weighted mean of the places that matches give.
+
+    Parameters
+    ----------
+    frames
+        What each match was made with, a frame's number or `ANCHOR`, int (match,); each at most once.
+    weights, errors
+        Of each match: its share of the mean, and its expected error along each axis, pixels.
+    covariance
+        Of the frames' errors, px² (frame, frame).
+    away
+        Distance of each match's place from the mean, pixels; where larger than expected, so is the error (Birge's ratio, 1932).
+    beside_mean
+        Whether the error is that beside the best mean of all frames, not beside the anchor.
+    """
+    shares = np.zeros(len(covariance))
+    tied = frames != ANCHOR
+    shares[frames[tied]] = weights[tied]
+    if beside_mean:
+        worth = 1 / np.diag(covariance)
+        shares -= worth / worth.sum()
+    variance = shares @ covariance @ shares + weights**2 @ errors**2
+    ratio = (away**2 / variances(frames, errors, covariance)).sum() / max(2 * (len(frames) - 1), 1)
+    return float(np.sqrt(variance * max(ratio, 1.0)))

@@ -6,6 +6,7 @@ onto the same. ``places-<product>.jsonl`` holds a line a scene, so that a build 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from glaciercast.progress import note, track
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
+NUMBERS = ("columns", "rows", "correlation", "valid", "error")
+"""What of a match is a number, or NaN."""
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -41,6 +45,15 @@ class Ground:
         known = {"elevation", "slope", "aspect"} <= set(terrain)
         relief = Relief(terrain["elevation"], terrain["slope"], terrain["aspect"], resolution) if known else None
         return cls(None if ice is None else ~ice, relief)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all of it."""
+        layers = [] if self.relief is None else [self.relief.elevation, self.relief.slope, self.relief.aspect]
+        told = hashlib.sha256(str([self.stable is None, len(layers)]).encode())
+        for array in (*([] if self.stable is None else [self.stable]), *layers):
+            told.update(np.ascontiguousarray(array).tobytes())
+        return told.hexdigest()
 
 
 def places(
@@ -58,7 +71,7 @@ def places(
         A hash of what the scenes were made by: lines and references of others are not taken.
     """
     file = folder / f"places-{product}.jsonl"
-    key = config.digest([rules, config.plain(settings), [overpass.scene_id for _, overpass in jobs]])
+    key = config.digest([rules, config.plain(settings), ground.digest, [overpass.scene_id for _, overpass in jobs]])
     found = _read(file, key)
     missing = [job for job in jobs if job[1].scene_id not in found]
     if missing:
@@ -83,16 +96,18 @@ def shifts(matches: Sequence[Match], target: GeoBox) -> dict[str, tuple[str, np.
 
 def moved(staging: Staging, number: int, match: Match, target: GeoBox) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays (y, x) of a staged scene at its place, and its facts with those of the match."""
-    arrays = registration.apply(staging.arrays(number), match)
-    arrays["clear"] &= np.isfinite(arrays["green"]) & np.isfinite(arrays["swir16"])
-    facts = {**staging.facts(number), "clear_fraction": float(arrays["clear"].mean())}
-    return arrays, {**facts, "registration": registration.facts(match, tuple(target.affine))}
+    arrays, facts = staging.arrays(number), {**staging.facts(number), "registration": registration.facts(match, tuple(target.affine))}
+    if not match.accepted:
+        return arrays, facts
+    arrays = registration.apply(arrays, match)
+    arrays["clear"] &= np.isfinite(arrays["green"]) & np.isfinite(arrays["swir16"])  # what came from beyond the edge shows nothing
+    return arrays, {**facts, "clear_fraction": float(arrays["clear"].mean())}
 
 
 def _reference(settings: Registration, jobs: Sequence[Job], staging: Staging, ground: Ground, folder: Path) -> References:
     """Return the reference of the site, made from these scenes unless an earlier product, or run, has made it."""
     path = folder / "cube.reference.zarr"
-    key = config.digest([config.plain(settings), staging.shape[1:]])
+    key = config.digest([config.plain(settings), staging.shape[1:], ground.digest])
     relief = ground.relief if settings.relief else None
     kept = References.load(path, key, settings, relief)
     if kept is not None:
@@ -111,7 +126,7 @@ def _frame(job: Job, staging: Staging, settings: Registration) -> Frame:
 
 
 def _append(file: Path, key: str, scene_id: str, match: Match) -> None:
-    numbers = {name: _plain(getattr(match, name)) for name in ("columns", "rows", "correlation", "valid")}
+    numbers = {name: _plain(getattr(match, name)) for name in NUMBERS}
     entry = {
         "key": key,
         "scene_id": scene_id,
@@ -134,10 +149,8 @@ def _read(file: Path, key: str) -> dict[str, Match]:
     for line in whole.splitlines():
         entry: dict[str, Any] = json.loads(line)
         if entry["key"] == key:
-            columns, rows, correlation, valid = (
-                np.nan if entry[name] is None else entry[name] for name in ("columns", "rows", "correlation", "valid")
-            )
-            match = Match(columns, rows, correlation, valid, np.array(entry["matrix"]), entry["accepted"], entry["reason"])
+            numbers = {name: np.nan if entry[name] is None else entry[name] for name in NUMBERS}
+            match = Match(**numbers, matrix=np.array(entry["matrix"]), accepted=entry["accepted"], reason=entry["reason"])
             found[entry["scene_id"]] = match
     return found
 

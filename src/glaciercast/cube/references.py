@@ -14,7 +14,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ REMEMBERED = 24
 """Frames whose texture is kept for the next scene, which mostly wants the same."""
 PENUMBRA = 2
 """Pixels around shadows that are left out, as the scene's may lie so far off."""
+KEPT = ("times", "frames", "shifts", "covariance", "stable")
+"""What of a reference is kept beside the cube."""
 DARK = 0.02
 """Reflectance below which differences are noise; its logarithm is compared with that of the light."""
 
@@ -52,6 +54,8 @@ class References:
         Their values as read, float32 (frame, y, x); NaN where not clear.
     shifts
         By how much each has to be moved, columns and rows in pixels, float64 (frame, 2).
+    covariance
+        Of the errors of these along each axis, px², float64 (frame, frame).
     stable
         Where the ground does not move, bool (y, x).
     relief
@@ -61,6 +65,7 @@ class References:
     times: np.ndarray
     frames: np.ndarray
     shifts: np.ndarray
+    covariance: np.ndarray
     stable: np.ndarray
     settings: Registration
     relief: Relief | None = None
@@ -92,7 +97,7 @@ class References:
         times = np.array([one.time for one in kept], dtype="datetime64[ns]")
         stack = np.stack([one.values for one in kept]) if kept else np.empty((0, *stable.shape), "float32")
         terrain = relief if settings.relief else None
-        loose = cls(times, stack, np.zeros((len(kept), 2)), np.asarray(stable, bool), settings, terrain)
+        loose = cls(times, stack, np.zeros((len(kept), 2)), np.zeros((len(kept),) * 2), np.asarray(stable, bool), settings, terrain)
         return loose._tied([one.sun for one in kept]) if kept else loose
 
     @property
@@ -100,7 +105,7 @@ class References:
         """SHA-256 (hex) of everything that a match depends on."""
         told = hashlib.sha256(config.digest(config.plain(self.settings)).encode())
         terrain = [] if self.relief is None else [self.relief.elevation, self.relief.slope, self.relief.aspect]
-        for array in (self.times.astype("int64"), self.frames, self.shifts, self.stable, *terrain):
+        for array in (self.times.astype("int64"), self.frames, self.shifts, self.covariance, self.stable, *terrain):
             told.update(np.ascontiguousarray(array).tobytes())
         return told.hexdigest()
 
@@ -126,7 +131,7 @@ class References:
         partial = path.with_name(f"{path.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         group = zarr.open_group(partial, mode="w", zarr_format=3)
-        arrays = {"times": self.times.astype("int64"), "shifts": self.shifts, "stable": self.stable, "frames": self.frames}
+        arrays = {name: getattr(self, name) for name in KEPT} | {"times": self.times.astype("int64")}
         for name, values in arrays.items():
             chunks = (1, *values.shape[1:]) if name == "frames" else values.shape
             group.create_array(name, data=np.ascontiguousarray(values), chunks=tuple(max(1, size) for size in chunks))
@@ -152,8 +157,9 @@ class References:
         group = zarr.open_group(path, mode="r")
         if group.attrs["key"] != key:
             return None
-        times, frames, shifts, stable = (np.asarray(group[name]) for name in ("times", "frames", "shifts", "stable"))
-        found = cls(times.astype("datetime64[ns]"), frames, shifts, stable, settings, relief if settings.relief else None)
+        times, frames, shifts, covariance, stable = (np.asarray(group[name]) for name in KEPT)
+        terrain = relief if settings.relief else None
+        found = cls(times.astype("datetime64[ns]"), frames, shifts, covariance, stable, settings, terrain)
         if found.digest != group.attrs["sha256"]:
             raise GlaciercastError(f"{path}: the reference of the co-registration differs from what was kept; delete it and build again")
         return found
@@ -193,24 +199,35 @@ class References:
         return self._made[index]
 
     def _together(self, tried: list[tuple[int, Match]]) -> Match:
+        """Return the weighted mean of the accepted matches that agree, each from where its frame belongs."""
         good = [(index, one) for index, one in tried if one.accepted]
         if not good:
             return _none_fits([one for _, one in tried])
-        weights = np.array([network.weight(one) for _, one in good])
-        own = np.array([(0.0, 0.0) if index == ANCHOR else self.shifts[index] for index, _ in good])
-        matrices = np.array([one.matrix @ back(shift) for (_, one), shift in zip(good, own, strict=True)])
-        shifts = np.array([(one.columns, one.rows) for _, one in good]) + own
-        weights *= network.trusted(shifts)
-        matrix, (columns, rows) = (np.average(each, axis=0, weights=weights) for each in (matrices, shifts))
-        correlation, valid = np.average([(one.correlation, one.valid) for _, one in good], axis=0, weights=weights)
-        spread = float(np.sqrt(np.average(((shifts - (columns, rows)) ** 2).sum(axis=1), weights=weights)))
-        reason = self._doubts(spread, len(good), max(abs(columns), abs(rows)))
-        return Match(float(columns), float(rows), float(correlation), float(valid), matrix, not reason, reason)
+        shifts = np.array([(one.columns, one.rows) for _, one in good]) + [self._own(index) for index, _ in good]
+        good, shifts = [pair for pair, near in zip(good, network.trusted(shifts), strict=True) if near], shifts[network.trusted(shifts)]
+        index, errors = np.array([index for index, _ in good]), np.array([one.error for _, one in good])
+        variances = network.variances(index, errors, self.covariance)
+        weights = (1 / variances) / (1 / variances).sum()
+        matrix = np.average([one.matrix @ back(self._own(number)) for number, one in good], axis=0, weights=weights)
+        columns, rows = (float(value) for value in weights @ shifts)
+        correlation, valid = (float(value) for value in weights @ np.array([(one.correlation, one.valid) for _, one in good]))
+        away = np.hypot(*(shifts - (columns, rows)).T)
+        spread = float(np.sqrt(weights @ away**2))
+        beside_mean = self.times.size >= self.settings.least  # where all lie together is nothing that a series sees
+        error = network.error_of_mean(index, weights, errors, self.covariance, away, beside_mean)
+        reason = self._doubts(spread, error, len(good), max(abs(columns), abs(rows)))
+        return Match(columns, rows, correlation, valid, matrix, not reason, reason, error)
 
-    def _doubts(self, spread: float, number: int, size: float) -> str:
+    def _own(self, index: int) -> np.ndarray:
+        """Return by how much what a scene was matched with has to be moved, columns and rows."""
+        return np.zeros(2) if index == ANCHOR else self.shifts[index]
+
+    def _doubts(self, spread: float, error: float, number: int, size: float) -> str:
+        if size > self.settings.max_shift:
+            return f"shift of {size:.1f} pixels, at most {self.settings.max_shift:g}"
         if spread > self.settings.agreement:
             return f"{number} matches differ by {spread:.2f} pixels, at most {self.settings.agreement:g}"
-        return f"shift of {size:.1f} pixels, at most {self.settings.max_shift:g}" if size > self.settings.max_shift else ""
+        return f"expected error of {error:.2f} pixels, at most {self.settings.max_error:g}" if error > self.settings.max_error else ""
 
     def _tied(self, suns: list[Sun | None]) -> References:
         """Return the reference with its frames where the matches between them say, without those that fit nothing."""
@@ -220,7 +237,7 @@ class References:
             values = self.frames[second]
             for first, one in self._matches(Frame(time, values, np.isfinite(values), suns[second]), still):
                 if one.accepted and (second, first) not in pairs:
-                    pairs[first, second] = Pair(first, second, one.columns, one.rows, network.weight(one))
+                    pairs[first, second] = Pair(first, second, one.columns, one.rows, one.error**-2)
         kept = network.connected(self.times.size, list(pairs.values()))
         if kept.size < self.times.size:
             note(
@@ -228,8 +245,8 @@ class References:
             )
         place = {int(old): new for new, old in enumerate(kept)} | {ANCHOR: ANCHOR}
         joined = [one._replace(first=place[one.first], second=place[one.second]) for one in pairs.values() if one.second in place]
-        shifts = network.adjust(kept.size, joined, self.settings.jitter)
-        return References(self.times[kept], self.frames[kept], shifts, self.stable, self.settings, self.relief)
+        shifts, covariance = network.adjust(kept.size, joined, self.settings.jitter)
+        return replace(self, times=self.times[kept], frames=self.frames[kept], shifts=shifts, covariance=covariance, _made={})
 
 
 def _none_fits(found: list[Match]) -> Match:
@@ -245,5 +262,5 @@ def _usable(frames: Iterable[Frame], stable: np.ndarray | None, settings: Regist
         coregister.check(one.values, one.clear, one.clear if stable is None else stable)
         values = np.where(one.clear, one.values, np.float32(np.nan)).astype("float32")
         seen = np.isfinite(values) if stable is None else np.isfinite(values) & stable
-        if seen.mean() >= settings.min_valid:
+        if seen.mean() >= settings.min_valid and np.count_nonzero(seen) >= settings.min_pixels:
             yield Frame(nanoseconds(one.time), values, np.isfinite(values), one.sun)

@@ -33,6 +33,7 @@ class Registration(CoregistrationConfig):
     nearest: int = Field(default=4, ge=1, le=100, description="frames nearest in season that a scene is matched with")
     relief: bool = Field(default=True, description="match scenes with the light on the terrain too, where that is known")
     jitter: float = Field(default=0.2, gt=0, description="standard deviation of the producer's geolocation along each axis, pixels")
+    max_error: float = Field(default=0.06, gt=0, description="largest expected error of a place along each axis that is believed, pixels")
     agreement: float = Field(default=0.5, gt=0, description="largest standard deviation of their shifts that is believed, pixels")
 
 
@@ -80,11 +81,13 @@ def facts(found: Match, transform: tuple[float, ...]) -> dict[str, Any]:
     -------
     dict
         ``registered``, ``shift_x`` and ``shift_y`` (m eastward and northward, None unless registered), ``correlation`` (None if there is
-        none), ``valid`` (share of the scene that was compared) and ``reason`` (empty if registered), as JSON has them.
+        none), ``valid`` (share of the scene that was compared), ``error`` (expected
+        along each axis, pixels, None if nothing was found) and ``reason`` (empty if registered), as JSON has them.
     """
     east, north = found.metres(transform) if found.accepted else (None, None)
     correlation = float(found.correlation) if np.isfinite(found.correlation) else None
-    told = {"correlation": correlation, "valid": float(found.valid), "reason": found.reason}
+    error = float(found.error) if np.isfinite(found.error) else None
+    told = {"correlation": correlation, "valid": float(found.valid), "error": error, "reason": found.reason}
     return {"registered": found.accepted, "shift_x": east, "shift_y": north, **told}
 
 

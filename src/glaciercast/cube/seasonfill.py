@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
-import weakref
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from pydantic import Field
 from glaciercast.config import Config
 from glaciercast.cube import gapfill_kernels, timefill
 from glaciercast.cube import seasonfill_kernels as kernels
+from glaciercast.cube.frames import Spool
 from glaciercast.cube.gapfill import Filled, fill_spatially
 from glaciercast.errors import InputError
 
@@ -22,7 +22,7 @@ from glaciercast.errors import InputError
 class SeasonFill(Config):
     """How far the past, the season and the scene's own pixels are believed; the defaults were chosen by measurement."""
 
-    memory: float = Field(default=20.0, gt=0, description="days in which the weight of the last observation falls to 1/e")
+    memory: float = Field(default=40.0, gt=0, description="days in which the weight of the last observation falls to 1/e")
     season: float = Field(default=45.0, gt=0, description="days around the time of year that count as the same season in earlier years")
     remember: float = Field(default=0.0, ge=0, le=1, description="weight, step by step, of what earlier steps told about the past's worth")
     neighbours: bool = Field(default=True, description="whether the scene's own pixels tell about a gap; else only the past does")
@@ -93,7 +93,7 @@ class SeasonFiller:
 
     def __init__(self, settings: SeasonFill | None, shape: tuple[int, ...], spool: Path | None = None) -> None:
         self.settings, self.shape = settings or SeasonFill(), tuple(shape)
-        self._frames: list[np.ndarray] | _Spool = [] if spool is None else _Spool(spool, self.shape)
+        self._frames: list[np.ndarray] | Spool = [] if spool is None else Spool(spool, self.shape)
         self._times: list[np.datetime64] = []
         self._last, self._when = np.full(self.shape, np.nan, "float32"), np.zeros(self.shape, "int32")
         self._seen = np.zeros((2, len(DEPTHS) + 1))
@@ -170,23 +170,6 @@ class SeasonFiller:
         kernels.keep(scene, len(self._times) - 1, self._last, self._when)
 
 
-class _Spool:
-    """Frames (y, x), float32, in a file that has no name and goes with the process."""
-
-    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
-        self.shape, self.size = shape, 4 * int(np.prod(shape))
-        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as the filler)
-        weakref.finalize(self, self.file.close)
-
-    def append(self, frame: np.ndarray) -> None:
-        self.file.seek(0, os.SEEK_END)
-        self.file.write(frame.tobytes())
-
-    def __getitem__(self, index: int, /) -> np.ndarray:
-        self.file.seek(index * self.size)
-        return np.frombuffer(self.file.read(self.size), "float32").reshape(self.shape)
-
-
 def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Return the scene (y, x) with gaps filled; observed pixels unchanged.
 
@@ -214,12 +197,18 @@ def worth(scene: np.ndarray, likely: np.ndarray) -> np.ndarray:
     some of its tiles.
     """
     gaps = np.isnan(scene)
-    sums = np.zeros((2, len(DEPTHS) + 1))
-    for part, mirrored in _trials(gaps):
+
+    def learned(trial: tuple[tuple[slice, slice], np.ndarray]) -> np.ndarray:
+        part, mirrored = trial
+        sums = np.zeros((2, len(DEPTHS) + 1))
         if (mirrored & ~gaps[part]).any():
             both, depth = _tried(scene[part], likely[part], gaps[part] | mirrored)
             kernels.regress(scene[part], likely[part], both, depth, _BOUNDS, sums)
-    return sums
+        return sums
+
+    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
+        total: np.ndarray = np.sum(list(pool.map(learned, _trials(gaps))), axis=0)
+    return total
 
 
 def _trials(gaps: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from glaciercast import grid, store
 from glaciercast.align import seasons
-from glaciercast.errors import InputError, unknown
+from glaciercast.errors import InputError, SchemaError, unknown
 from glaciercast.patches import cache as caches
 from glaciercast.schema import ALIGNED_VARIABLES, AVAILABILITY, OBSERVED
 
@@ -77,8 +77,8 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
 
     Raises
     ------
-    InputError
-        If the cube is not aligned or lacks a variable.
+    InputError, SchemaError
+        If the cube is not aligned or lacks a variable, or its series looks ahead or does not tell its calendar.
     """
     path = store.locate(cube_path)
     cube = store.open_cube(path)
@@ -90,6 +90,9 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
             raise InputError(unknown("variable", name, [v for v in ALIGNED_VARIABLES if v in aligned]))
     if aligned.attrs.get("looks_ahead"):
         raise InputError(f"{path}: /aligned was filled from later steps, to explore; run 'glaciercast align {path} --replace'")
+    for key in ("cadence", "steps_per_year", "composite_length"):
+        if key not in aligned.attrs:
+            raise SchemaError(f"{path}{GROUP}: expected the attribute '{key}', found none; run 'glaciercast align {path} --replace'")
     content = store.fingerprint(path, GROUP)
     channels = (*variables, *(name + OBSERVED for name in variables))
     geobox = grid.of(aligned, str(path))

@@ -8,8 +8,10 @@ for some; `glaciercast.sources.sentinel2_offset` finds them in the data.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -36,6 +38,8 @@ OFFSET = -1000
 WITH_OFFSET = (4, 0)
 NODATA = 0
 """Fill of every band and of the SCL; it stays nodata and is never 0 − 1000."""
+MOST_THREADS = 4
+"""Items whose dark pixels are looked at together."""
 _GUIDE = "Sentinel-2 Products Specification Document"
 _KEYS: dict[BandName, tuple[str, ...]] = {  # Planetary Computer, Earth Search
     "green": ("B03", "green"),
@@ -150,7 +154,9 @@ class Sentinel2(OpticalProduct):
         items = [item for overpass in overpasses for item in overpass.items]
         if not self.config.verify_offset or all(baseline(item) < WITH_OFFSET for item in items):
             return self
-        return Sentinel2(self.config, verify_offsets([self.darkness(item, target, fetcher) for item in items]))
+        with ThreadPoolExecutor(min(MOST_THREADS, len(os.sched_getaffinity(0)))) as pool:
+            found = list(pool.map(lambda item: self.darkness(item, target, fetcher), items))
+        return Sentinel2(self.config, verify_offsets(found))
 
     @property
     def learnt(self) -> dict[str, Any]:

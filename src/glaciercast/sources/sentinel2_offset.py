@@ -63,7 +63,10 @@ def darkness(item: pystac.Item, quality: str, asset: str, target: GeoBox, fetche
     if classes is None or band is None:
         return None
     scl = warp.onto(classes.values, classes.geobox, band.geobox, "class", 0)
-    numbers = band.values[np.isin(scl, _CLEAR) & (band.values != 0)]
+    clear = np.zeros(scl.shape, bool)
+    for kind in _CLEAR:
+        clear |= scl == kind
+    numbers = band.values[clear & (band.values != 0)]
     return float(np.percentile(numbers, PERCENTILE)) if numbers.size >= MIN_PIXELS else None
 
 

@@ -168,7 +168,9 @@ def _nodes(target: GeoBox, crs: CRS, size: float) -> tuple[np.ndarray, int]:
     step = STEP
     while True:
         rows, columns = (np.arange(2 * -(-length // (2 * step)) + 1) * step for length in target.shape)
-        x, y = target.affine * np.meshgrid(columns, rows)
+        right, down = np.meshgrid(columns, rows)
+        place = target.affine
+        x, y = place.c + right * place.a + down * place.b, place.f + right * place.d + down * place.e
         if target.crs != crs:
             x, y = _transformer(str(target.crs), str(crs)).transform(x, y)
         nodes = np.stack([x, y], axis=-1).astype(float)
