@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +118,13 @@ class RegionWriter:
     which a kill could leave half done.
     """
 
-    def __init__(self, path: Path, group: str, fingerprint: str) -> None:
+    def __init__(self, path: Path, group: str, fingerprint: str, remedy: str = "choose another output or restore them") -> None:
         self.path, self.group, self.fingerprint = path, group, fingerprint
         self.manifest = manifest_path(path)
         lines = [entry for entry in read_manifest(path) if entry["group"] == group]
         begun = [entry for entry in lines if entry["kind"] == "begin"]
         if begun and begun[-1]["fingerprint"] != fingerprint:
-            raise InputError(f"{path}: {group} was begun from other input or settings; choose another output or restore them")
+            raise InputError(f"{path}: {group} was begun from other input or settings; {remedy}")
         self.exists = bool(begun)
         self.done = {int(entry["step"]): entry for entry in lines if entry["kind"] == "region"}
         self.complete = any(entry["kind"] == "end" for entry in lines)
@@ -259,8 +259,8 @@ def read_manifest(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def verify(path: Path) -> int:
-    """Compare every region with the checksum in the manifest; return how many arrays were compared.
+def verify(path: Path, groups: Collection[str] | None = None) -> int:
+    """Compare every region (of some groups) with the checksum in the manifest; return how many arrays were compared.
 
     Raises
     ------
@@ -271,7 +271,7 @@ def verify(path: Path) -> int:
 
     compared = 0
     for entry in read_manifest(path):
-        if entry["kind"] != "region":
+        if entry["kind"] != "region" or (groups is not None and entry["group"] not in groups):
             continue
         group = zarr.open_group(path, path=entry["group"].strip("/"), mode="r")
         for name, wanted in entry["sha256"].items():

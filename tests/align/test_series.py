@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 import zarr
 
 from glaciercast import store
@@ -171,6 +172,31 @@ def test_a_medoid_is_the_index_of_an_observed_spectrum(scenes, tmp_path):
     path = two_sensors(scenes, tmp_path / "cube.zarr")
     align(path, AlignConfig(composite="medoid", bandpass=False))
     assert set(np.round(np.unique(aligned(path).ndsi.values[0]), 3)) == {np.float32(0.2)}  # equally near: the earlier, then by name
+
+
+def test_an_observed_spectrum_without_an_index_is_not_observed(scenes, cube):
+    values = np.full(scenes.shape, 0.2)
+    values[0, 0] = -1.04  # green −0.02
+    scenes.keys |= {"scale": 0.0001, "offset": -0.1}
+    path = scenes.add("20200105", values)
+    with rasterio.open(path, "r+") as file:
+        bands = file.read()
+        bands[:2] += 1000
+        file.write(bands)
+    made = cube()
+    for how in ("mean", "median", "medoid"):
+        align(made, AlignConfig(composite=how), replace=True)
+        assert aligned(made).ndsi_observed.values[0, 0, 0] == 0 and aligned(made).ndsi_observed.values[0].sum() == 255
+
+
+def test_a_window_is_dark_where_all_its_steps_are(scenes, cube):
+    for date in ("20201015", "20210315"):
+        scenes.add(date, 0.4, crs="EPSG:32622", origin=(500000.0, 7670000.0))  # Jakobshavn, 69 N
+    path = cube()
+    assert align(path, AlignConfig(length=3))["dark_steps"] == 2
+    values = aligned(path).ndsi.values[:, 0, 0]
+    np.testing.assert_allclose(values[[0, 1, 2, 5]], 0.4, atol=1e-4)  # November and December show October's scene, in their windows
+    assert np.isnan(values[[3, 4]]).all()
 
 
 def test_products_on_different_grids_are_refused(scenes, tmp_path):

@@ -49,6 +49,16 @@ def test_a_second_fill_changes_nothing_and_observed_pixels_stay(values):
     np.testing.assert_array_equal(once[~np.isnan(values)], values[~np.isnan(values)])
 
 
+@settings(max_examples=40)
+@given(SERIES)
+def test_nothing_is_filled_beyond_what_was_ever_seen(values):
+    filled = seasonfill.fill(values, TIMES).values
+    for step in range(STEPS):
+        seen = values[: step + 1][~np.isnan(values[: step + 1])]
+        made = filled[step][~np.isnan(filled[step])]
+        assert not made.size or (seen.min() - 1e-6 <= made.min() and made.max() <= seen.max() + 1e-6)
+
+
 def test_frames_in_a_file_give_the_same(tmp_path):
     values = np.random.default_rng(1).uniform(-1, 1, (STEPS, 6, 7)).astype("float32")
     values[values < -0.3] = np.nan

@@ -27,7 +27,7 @@ class Calendar:
     cadence
         Their pandas frequency.
     dark
-        Steps on whose every day the sun is too low for optical data, bool (step,).
+        Steps on every day of whose windows the sun is too low for optical data, bool (step,).
     """
 
     edges: pd.DatetimeIndex
@@ -39,7 +39,8 @@ class Calendar:
     def of(cls, times: pd.DatetimeIndex, cadence: str, length: int, geobox: GeoBox) -> Calendar:
         """Return the steps that cover the scenes' times; errors as for `windows`."""
         edges = windows(times[0], times[-1], cadence)
-        return cls(edges, cadence, length, daylight.dark_steps(edges, geobox))
+        dark = daylight.dark_steps(edges, geobox)
+        return cls(edges, cadence, length, np.array([dark[max(0, step + 1 - length) : step + 1].all() for step in range(len(dark))]))
 
     def __len__(self) -> int:
         return len(self.edges) - 1

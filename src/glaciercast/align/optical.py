@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,11 +139,18 @@ class OpticalSteps:
         if how == "median":
             return {name: Composite(made.values[layer], made.count[layer]) for layer, name in enumerate(layers)}, clear_count
         spectrum = dict(zip(layers, made.values, strict=True))
-        return {name: Composite(_index(name, spectrum), made.count) for name in self.names}, clear_count
+        found = {name: _index(name, spectrum) for name in self.names}
+        return {name: Composite(values, np.where(np.isnan(values), 0, made.count)) for name, values in found.items()}, clear_count
 
     def _read_all(self, members: Sequence[Scene]) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Yield bands and clear pixels of each scene, reading a few ahead."""
         with ThreadPoolExecutor(READERS) as pool:
-            yield from pool.map(self._read, members)
+            coming = deque(pool.submit(self._read, scene) for scene in members[:READERS])
+            for number in range(len(members)):
+                made = coming.popleft().result()
+                if number + READERS < len(members):
+                    coming.append(pool.submit(self._read, members[number + READERS]))
+                yield made
 
     def _read(self, scene: Scene) -> tuple[dict[str, np.ndarray], np.ndarray]:
         medoid = self.settings.composite == "medoid"
@@ -182,6 +190,8 @@ def _in_order(groups: dict[str, xr.Dataset], registered_only: bool) -> list[Scen
     for name, group in groups.items():
         usable = group.registered.values if registered_only and "registered" in group else np.ones(group.sizes["time"], bool)
         times, available = group.time.to_index(), pd.DatetimeIndex(group.available_at.values)
+        if available.hasnans:
+            raise InputError(f"/optical/{name}: expected when each scene could be had, found none for some; build it anew")
         sensors, numbers = group.sensor.values, (int(index) for index in np.flatnonzero(usable))
         scenes.extend(Scene(name, index, str(sensors[index]), times[index], available[index]) for index in numbers)
     return sorted(scenes, key=lambda scene: (scene.time, scene.product, scene.index))

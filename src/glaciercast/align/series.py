@@ -52,7 +52,8 @@ def align(path: Path, settings: AlignConfig, replace: bool = False) -> dict[str,
     sources: dict[Kind, Steps] = {"optical": optical, **_others(cube, settings, optical)}
     if replace:
         store.drop_group(path, GROUP)
-    writer = store.RegionWriter(path, GROUP, _digest(path, sources, settings))
+    store.verify(path, [group for kind, source in sources.items() if kind != "optical" for group in source.groups])  # scenes are when read
+    writer = store.RegionWriter(path, GROUP, _digest(path, sources, settings), "restore them, or --replace it")
     writer.begin(_coordinates(cube, optical, sources, settings), _variables(sources))
     for index, step in _one_ahead(_made(path, optical, sources, settings, set(writer.done))):
         shares = {name: round(float(values.mean()), 6) for name, values in step.observed.items()}

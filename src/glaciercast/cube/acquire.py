@@ -137,7 +137,8 @@ def build_product(
             pass
         ground = placing.Ground.of(terrain, context.ice, abs(context.target.affine.a))
         matches = placing.places(settings.registration, jobs, staging, ground, path.parent, product.name, fingerprint)
-        coords = coords.assign(placing.shifts(matches, context.target))
+        available = placing.known(coords.available_at.values, path.parent, product.latency)
+        coords = coords.assign(placing.shifts(matches, context.target)).assign(available_at=("time", available))
 
     def put(step: int, overpass: Overpass) -> None:
         number = jobs[step][0]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from glaciercast import config
 from glaciercast.cube import registration
@@ -28,6 +29,7 @@ from glaciercast.progress import note, track
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
+REFERENCE = "cube.reference.zarr"
 NUMBERS = ("columns", "rows", "correlation", "valid", "error")
 """What of a match is a number, or NaN."""
 
@@ -94,6 +96,18 @@ def shifts(matches: Sequence[Match], target: GeoBox) -> dict[str, tuple[str, np.
     return {"shift_x": ("time", metres[:, 0]), "shift_y": ("time", metres[:, 1]), "registered": ("time", accepted)}
 
 
+def known(available: np.ndarray, folder: Path, latency: pd.Timedelta | str) -> np.ndarray:
+    """Return when placed scenes could be had, datetime64[ns] (time,): not before the last frame of the reference that placed them."""
+    import zarr
+
+    frames = np.asarray(zarr.open_group(folder / REFERENCE, mode="r")["times"]).astype("datetime64[ns]")
+    if not frames.size:
+        return available
+    last = (pd.Timestamp(frames.max()) + pd.Timedelta(latency)).ceil("s").to_datetime64()  # cubes keep seconds
+    later: np.ndarray = np.maximum(available, last)
+    return later
+
+
 def moved(staging: Staging, number: int, match: Match, target: GeoBox) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays (y, x) of a staged scene at its place, and its facts with those of the match."""
     arrays, facts = staging.arrays(number), {**staging.facts(number), "registration": registration.facts(match, tuple(target.affine))}
@@ -106,7 +120,7 @@ def moved(staging: Staging, number: int, match: Match, target: GeoBox) -> tuple[
 
 def _reference(settings: Registration, jobs: Sequence[Job], staging: Staging, ground: Ground, folder: Path) -> References:
     """Return the reference of the site, made from these scenes unless an earlier product, or run, has made it."""
-    path = folder / "cube.reference.zarr"
+    path = folder / REFERENCE
     key = config.digest([config.plain(settings), staging.shape[1:], ground.digest])
     relief = ground.relief if settings.relief else None
     kept = References.load(path, key, settings, relief)

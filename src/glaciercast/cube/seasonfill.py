@@ -171,7 +171,7 @@ class SeasonFiller:
 
 
 def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return the scene (y, x) with gaps filled; observed pixels unchanged.
+    """Return the scene (y, x) with gaps filled; observed pixels unchanged, and nothing beyond what is observed or expected anywhere.
 
     Parameters
     ----------
@@ -185,7 +185,8 @@ def fill_scene(scene: np.ndarray, likely: np.ndarray, factors: np.ndarray) -> np
         return fill_spatially(likely) if np.isnan(likely).any() else likely
     filled, part = scene.copy(), _around(gaps)
     both, depth = _tried(scene[part], likely[part], gaps[part])
-    unknown = kernels.blend(scene[part], likely[part], both, depth, _BOUNDS, np.clip(factors, 0, 1).astype("float32"))
+    low, high = (limit.reduce((limit.reduce(scene, axis=None), limit.reduce(likely, axis=None))) for limit in (np.fmin, np.fmax))
+    unknown = kernels.blend(scene[part], likely[part], both, depth, _BOUNDS, np.clip(factors, 0, 1).astype("float32"), low, high)
     filled[part] = both[0]
     return fill_spatially(filled) if unknown else filled
 

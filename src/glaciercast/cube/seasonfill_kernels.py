@@ -37,8 +37,8 @@ def hide(scene, likely, gaps, both):  # type: ignore[no-untyped-def] # pragma: n
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def blend(scene, likely, both, depth, bounds, factors):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Write the scene into the filled `both[0]`, with the detail that `both[1]` lost added in the gaps; return how many are unknown."""
+def blend(scene, likely, both, depth, bounds, factors, low, high):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Write the filled `both[0]` with the detail that `both[1]` lost added in the gaps, within low … high; return how many are unknown."""
     unknown = 0
     for row in range(scene.shape[0]):
         for col in range(scene.shape[1]):
@@ -46,7 +46,7 @@ def blend(scene, likely, both, depth, bounds, factors):  # type: ignore[no-untyp
             if depth[row + 1, col + 1] > 0:
                 detail = likely[row, col] - both[1, row, col]
                 factor = factors[_class(depth[row + 1, col + 1], bounds)]
-                guess = np.float32(near + factor * detail) if detail == detail else near
+                guess = min(max(np.float32(near + factor * detail), low), high) if detail == detail else near
                 both[0, row, col] = guess if near == near else likely[row, col]
                 unknown += both[0, row, col] != both[0, row, col]
     return unknown
