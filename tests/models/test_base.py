@@ -5,7 +5,8 @@ import pytest
 from tests.models.batches import task, training_data
 
 from glaciercast.errors import InputError
-from glaciercast.models.base import Task, TrainingData, parameter_count
+from glaciercast.models.base import TrainingData, parameter_count
+from glaciercast.models.task import Task
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from glaciercast.stats.scores import ErrorSums
 if TYPE_CHECKING:
     from torch import nn
 
-    from glaciercast.models.base import Task
+    from glaciercast.models.task import Task
 
 
 def score(forecaster: nn.Module, name: str, series: Series, task: Task, split: TimeSplit, part: Part = "test") -> ErrorSums:
@@ -26,7 +26,8 @@ def score(forecaster: nn.Module, name: str, series: Series, task: Task, split: T
     for issue in track(split.issues(part), f"Scoring {name}"):
         truth, observed = series.frames(range(issue + 1, issue + 1 + task.n_target))
         forecast = forecast_scene(forecaster, series, task, int(issue))
-        sums = ErrorSums.of(forecast[None], truth[None], observed[None])
+        wanted = len(task.targets)
+        sums = ErrorSums.of(forecast[None], truth[None, :, :wanted], observed[None, :, :wanted])
         total = sums if total is None else total + sums
     assert total is not None, "a split has at least one window in each part"
     return total

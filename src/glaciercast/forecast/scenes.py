@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from torch import nn
 
-    from glaciercast.models.base import Task
+    from glaciercast.models.task import Task
 
 
 def forecast_scene(forecaster: nn.Module, series: Series, task: Task, issue: int, batch_size: int = 64) -> np.ndarray:
@@ -42,9 +42,9 @@ def forecast_scene(forecaster: nn.Module, series: Series, task: Task, issue: int
     overlap = 0 if whole else task.patch // 2
     origins = np.zeros((1, 2), "int64") if whole else tiling.tile_origins(series.shape, task.patch, overlap)
     dataset = sampling.PatchDataset(
-        series.cache, np.array([issue]), origins, task, series.season, series.season_index, tile, with_target=False
+        series.cache, np.array([issue]), origins, task, series.season, series.season_index, tile, series.statics, with_target=False
     )
-    blender = tiling.Blender(series.shape, tile, overlap, leading=(task.n_target, len(task.variables)))
+    blender = tiling.Blender(series.shape, tile, overlap, leading=(task.n_target, len(task.targets)))
     forecaster.eval()
     with torch.inference_mode():
         for start in range(0, len(origins), batch_size):
@@ -113,7 +113,7 @@ def to_dataset(values: np.ndarray, series: Series, issue: int, task: Task, model
         "issue_time": ((), series.available_at[issue], {"standard_name": "forecast_reference_time"}),
     }
     bounds = np.stack([series.starts[steps].to_numpy(), series.ends[steps].to_numpy()], axis=1)
-    data = {name: (("time", "y", "x"), values[:, i], ALIGNED.variables[name].attributes()) for i, name in enumerate(task.variables)}
+    data = {name: (("time", "y", "x"), values[:, i], ALIGNED.variables[name].attributes()) for i, name in enumerate(task.targets)}
     attributes: dict[str, object] = {
         "Conventions": "CF-1.11",
         "model": model,

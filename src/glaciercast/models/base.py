@@ -8,7 +8,7 @@ To add an architecture, write one file in this folder with a `Network` under `re
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -17,69 +17,11 @@ from torch import Tensor, nn
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError
+from glaciercast.models.ports import Inputs, Ports
+from glaciercast.models.task import Task
 
 if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is forecast from what; every model is built for one task.
-
-    Parameters
-    ----------
-    n_input
-        Frames that a network reads, the issue step included.
-    n_target
-        Frames that are forecast: leads 1 … n_target.
-    history
-        Past frames in a batch, at least `n_input`; `same_season` needs `period` of them.
-    period
-        Steps per year (12 for months).
-    variables
-        Names of the V variables, in the order of the arrays.
-    patch
-        Side of a training patch in pixels.
-
-    Raises
-    ------
-    InputError
-        If a number is below 1, a variable is missing, or the history is shorter than the input.
-    """
-
-    n_input: int
-    n_target: int
-    history: int
-    period: int
-    variables: tuple[str, ...]
-    patch: int
-
-    def __post_init__(self) -> None:
-        for key in ("n_input", "n_target", "history", "period", "patch"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key}: expected at least 1, found {getattr(self, key)}")
-        if not self.variables:
-            raise InputError("variables: expected at least one name, found none")
-        if self.history < self.n_input:
-            raise InputError(f"history: expected at least n_input = {self.n_input} steps, found {self.history}")
-
-    def plain(self) -> dict[str, Any]:
-        """Return the task as plain JSON types."""
-        return {**asdict(self), "variables": list(self.variables)}
-
-    @classmethod
-    def from_plain(cls, data: dict[str, Any]) -> Task:
-        """Build a task from what `plain` returned.
-
-        Raises
-        ------
-        InputError
-            If a key is missing or unknown.
-        """
-        try:
-            return cls(**{**data, "variables": tuple(data["variables"])})
-        except (KeyError, TypeError) as error:
-            raise InputError(f"task: expected the keys {', '.join(cls.__dataclass_fields__)}, found {', '.join(data)}") from error
 
 
 @dataclass(frozen=True)
@@ -143,10 +85,14 @@ class NoOptions(Config):
 
 
 class Model(nn.Module):
-    """Base of all that the registry creates; `name` is set by `registry.register`."""
+    """Base of all that the registry creates; `name` is set by `registry.register`.
+
+    `presets` maps the name of a preset to the options in which it differs from the defaults, which are the preset ``small``.
+    """
 
     name: ClassVar[str] = ""
     Options: ClassVar[type[Config]] = NoOptions
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(self, task: Task, options: Config | None = None) -> None:
         super().__init__()
@@ -158,7 +104,7 @@ class Forecaster(Model):
     """A model from patches to a forecast in physical units."""
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the forecast (b, T, V, y, x), float32, physical units; NaN only where a baseline has nothing to go by."""
+        """Return the forecast of the task's targets, (b, T, W, y, x) float32, physical units; NaN only where a baseline knows nothing."""
         raise NotImplementedError
 
     def recipe(self) -> dict[str, Any]:
@@ -173,23 +119,36 @@ class Baseline(Forecaster):
         """Fit on the frames of the training part; most baselines have nothing to fit."""
         return self
 
+    def targets(self, frames: Tensor) -> Tensor:
+        """Return the targets of frames (b, n, V, y, x), which are their first variables."""
+        return frames[:, :, : len(self.task.targets)]
+
 
 class Network(Model):
-    """A network over normalised tensors."""
+    """A network over normalised tensors: how a target departs from its reference forecast.
 
-    def forward(self, x: Tensor, season: Tensor) -> Tensor:
+    `teacher` is the share of decoder steps that read the truth instead of the network's own forecast, which the training sets; networks
+    that do not feed on their own forecasts ignore it.
+    """
+
+    def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
+        super().__init__(task, options)
+        self.ports = Ports.of(task) if ports is None else ports
+        self.teacher = 0.0
+
+    def forward(self, inputs: Inputs, truth: Tensor | None = None) -> Tensor:
         """Map normalised input to a normalised forecast.
 
         Parameters
         ----------
-        x
-            (b, n_input, 2V, y, x) float32: V normalised values (0 where nothing was seen), then V observed fractions.
-        season
-            (b, n_input + n_target, 2) float32: sine and cosine of the season of each input and target step.
+        inputs
+            See `models.ports.Inputs`.
+        truth
+            (b, n_target, W, y, x): the true change of the reference, 0 where it was not observed; in training only, for teacher forcing.
 
         Returns
         -------
-        (b, n_target, V, y, x), normalised.
+        (b, n_target, K·W, y, x): what is added to the reference, in standard deviations; with K > 1, the head's other parameters after it.
         """
         raise NotImplementedError
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError
-from glaciercast.models.base import Baseline, Task, TrainingData
+from glaciercast.models.base import Baseline, TrainingData
+from glaciercast.models.task import Task
 from glaciercast.models.registry import register
 from glaciercast.models.seasonal import fill_seasons, seasonal_mean
 
@@ -37,8 +38,8 @@ class _Repeating(Baseline):
         return self
 
     def where_seen(self, frames: Tensor) -> Tensor:
-        """Return `frames` (b, T, V, y, x) with the fallback where a pixel was never seen."""
-        return torch.where(frames.isfinite(), frames, self.fallback[:, None, None])
+        """Return `frames` (b, T, W, y, x) with the fallback where a pixel was never seen."""
+        return torch.where(frames.isfinite(), frames, self.fallback[: len(self.task.targets), None, None])
 
 
 @register("persistence", kind="baseline", summary="The last frame stays as it is.")
@@ -46,8 +47,8 @@ class Persistence(_Repeating):
     """Repeat the frame of the issue step at every lead."""
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the last past frame at every lead, (b, T, V, y, x)."""
-        return self.where_seen(batch.past[:, -1:].expand(-1, self.task.n_target, -1, -1, -1))
+        """Return the last past frame at every lead, (b, T, W, y, x)."""
+        return self.where_seen(self.targets(batch.past[:, -1:]).expand(-1, self.task.n_target, -1, -1, -1))
 
 
 @register("same_season", kind="baseline", summary="The latest frame of the target's season, one year before it or more.")
@@ -68,22 +69,25 @@ class SameSeason(_Repeating):
             raise InputError(f"same_season: expected a history of at least {task.period} steps (one year), found {task.history}")
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the frame of the same season for every lead, (b, T, V, y, x)."""
+        """Return the frame of the same season for every lead, (b, T, W, y, x)."""
         issue, period = batch.past.shape[1] - 1, self.task.period
-        return self.where_seen(batch.past[:, [issue + lead - -(-lead // period) * period for lead in range(1, self.task.n_target + 1)]])
+        steps = [issue + lead - -(-lead // period) * period for lead in range(1, self.task.n_target + 1)]
+        return self.where_seen(self.targets(batch.past[:, steps]))
 
 
 class _Seasonal(Baseline):
-    """What holds a seasonal mean per pixel: buffer `mean` (period, V, Y, X), empty until it is fitted or loaded."""
+    """What holds a seasonal mean per pixel: buffers `mean` and `weight` (period, V, Y, X), empty until they are fitted or loaded."""
 
     mean: Tensor
+    weight: Tensor
 
     def __init__(self, task: Task, options: Config | None = None) -> None:
         super().__init__(task, options)
-        self.register_buffer("mean", torch.zeros(task.period, len(task.variables), 0, 0))
+        for name in ("mean", "weight"):
+            self.register_buffer(name, torch.zeros(task.period, len(task.variables), 0, 0))
 
     def fit(self, data: TrainingData) -> Self:
-        """Take the observed-weighted mean of the training frames per season, variable and pixel.
+        """Take the observed-weighted mean of the training frames per season, variable and pixel, and the sum of the weights.
 
         Raises
         ------
@@ -101,6 +105,7 @@ class _Seasonal(Baseline):
         if unseen:
             raise InputError(f"{self.name}: '{unseen[0]}' is not observed anywhere in the training part")
         self.mean = torch.from_numpy(fill_seasons(mean, weight > 0).astype(np.float32)).to(self.mean.device)
+        self.weight = torch.from_numpy(weight.astype(np.float32)).to(self.mean.device)
         return self
 
     def seasonal(self, batch: Batch, season: Tensor) -> Tensor:
@@ -111,6 +116,33 @@ class _Seasonal(Baseline):
         InputError
             If nothing was fitted, or a patch reaches beyond the fitted scene.
         """
+        return self.mean[self._under(batch, season)]
+
+    def seasonal_of_others(self, batch: Batch, season: Tensor, values: Tensor, observed: Tensor) -> Tensor:
+        """Return the seasonal mean that the other training frames give: as if these, which are among them, had not been.
+
+        A model that learns from departures of training frames must not see them counted in the mean that they depart from: with n
+        years, the departures would be smaller than those of an unseen year by (n - 1)/n.
+
+        Parameters
+        ----------
+        season
+            (b, n) int.
+        values, observed
+            (b, n, v, y, x), training frames of those seasons and their observed fractions; the first v of the variables.
+
+        Returns
+        -------
+        (b, n, v, y, x), NaN where no other frame of the season was seen.
+        """
+        where = self._under(batch, season, values.shape[2])
+        weight, own = self.weight[where], torch.where(values.isfinite(), observed, 0.0)
+        others = weight - own
+        total = self.mean[where] * weight - own * values.nan_to_num()
+        return torch.where(others > 1e-3 * weight.clamp_min(1e-3), total / others, torch.nan)
+
+    def _under(self, batch: Batch, season: Tensor, variables: int | None = None) -> tuple[Tensor, ...]:
+        """Return the index of the seasons, first variables and pixels under each patch in `mean` and `weight`."""
         rows, columns = batch.past.shape[-2:]
         height, width = self.mean.shape[-2:]
         if height == 0:
@@ -119,16 +151,15 @@ class _Seasonal(Baseline):
         column = batch.origin[:, 1:] + torch.arange(columns, device=batch.origin.device)
         if int(batch.origin.min()) < 0 or int(row.max()) >= height or int(column.max()) >= width:
             raise InputError(f"{self.name}: a patch of {rows}×{columns} pixels reaches beyond the fitted scene of {height}×{width}")
-        variable = torch.arange(self.mean.shape[1], device=batch.origin.device)
-        return self.mean[
-            season[:, :, None, None, None], variable[:, None, None], row[:, None, None, :, None], column[:, None, None, None, :]
-        ]
+        variable = torch.arange(self.mean.shape[1] if variables is None else variables, device=batch.origin.device)
+        return season[:, :, None, None, None], variable[:, None, None], row[:, None, None, :, None], column[:, None, None, None, :]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Take the scene's size from the stored mean; a stored mean of another task is left for torch to refuse."""
-        stored = state_dict.get(prefix + "mean")
-        if stored is not None and stored.shape[:2] == self.mean.shape[:2]:
-            self.mean = torch.zeros_like(stored, device=self.mean.device)
+        """Take the scene's size from what is stored; what belongs to another task is left for torch to refuse."""
+        for name in ("mean", "weight"):
+            stored = state_dict.get(prefix + name)
+            if stored is not None and stored.shape[:2] == getattr(self, name).shape[:2]:
+                setattr(self, name, torch.zeros_like(stored, device=self.mean.device))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
@@ -141,8 +172,8 @@ class Climatology(_Seasonal):
     """
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the climatology of each target's season, (b, T, V, y, x)."""
-        return self.seasonal(batch, batch.index_future)
+        """Return the climatology of each target's season, (b, T, W, y, x)."""
+        return self.targets(self.seasonal(batch, batch.index_future))
 
 
 @register("damped_anomaly", kind="baseline", summary="Climatology plus the last anomaly, shrunk by a fitted coefficient per lead.")
@@ -172,9 +203,10 @@ class DampedAnomaly(_Seasonal):
         return self
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return climatology plus damped anomaly, (b, T, V, y, x); where the last frame is NaN, the climatology."""
+        """Return climatology plus damped anomaly, (b, T, W, y, x); where the last frame is NaN, the climatology."""
         anomaly = batch.past[:, -1:] - self.seasonal(batch, batch.index_past[:, -1:])
-        return self.seasonal(batch, batch.index_future) + self.damping[None, :, :, None, None] * torch.nan_to_num(anomaly)
+        change = self.damping[None, :, :, None, None] * torch.nan_to_num(anomaly)
+        return self.targets(self.seasonal(batch, batch.index_future) + change)
 
 
 def _damping(data: TrainingData, mean: NDArray[np.float32], leads: int) -> NDArray[np.float32]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError
-from glaciercast.models.base import Network, Task
+from glaciercast.models.base import Network
+from glaciercast.models.task import Task
 from glaciercast.models.registry import register
 
 

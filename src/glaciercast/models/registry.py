@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from glaciercast import config as configs
 from glaciercast import models
+from glaciercast.config import Config
 from glaciercast.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from glaciercast.models.base import Model, Task
+    from glaciercast.models.base import Model
+    from glaciercast.models.ports import Ports
+    from glaciercast.models.task import Task
 
 Kind = Literal["baseline", "network"]
 M = TypeVar("M", bound="type[Model]")
@@ -52,24 +55,47 @@ def register(name: str, *, kind: Kind, summary: str) -> Callable[[M], M]:
     return add
 
 
-def create(name: str, task: Task, **options: Any) -> Any:
+def create(name: str, task: Task, *, preset: str = "small", ports: Ports | None = None, **options: Any) -> Any:
     """Build model `name` for `task`: a `Baseline` (still to be fitted) or a `Network` with fresh weights.
 
     Fresh weights come from torch's generator: seed it first, or use `models.residual.build`, which does.
 
+    Parameters
+    ----------
+    preset
+        ``small``, the options' defaults, or another of the model's; `options` override it.
+    ports
+        Channels of a network; those of `task` without departures if None.
+
     Raises
     ------
     InputError
-        If the model or an option is unknown, or an option's value does not fit.
+        If the model, the preset or an option is unknown, or an option's value does not fit.
     """
     entry = find(name)
-    fields = entry.factory.Options.model_fields
+    chosen = resolved(name, preset, options)
+    return entry.factory(task, chosen) if ports is None else entry.factory(task, chosen, ports)  # type: ignore[call-arg]  # a network
+
+
+def resolved(name: str, preset: str, options: dict[str, Any]) -> Config:
+    """Return all options of model `name`: the defaults, then those of `preset`, then `options`.
+
+    Raises
+    ------
+    InputError
+        If the model, the preset or an option is unknown, or an option's value does not fit.
+    """
+    factory = find(name).factory
+    presets = {"small": {}, **factory.presets}
+    if preset not in presets:
+        raise InputError(unknown(f"preset of {name}", preset, presets))
+    fields = factory.Options.model_fields
     for key in options:
         if key not in fields:
             if not fields:
                 raise InputError(f"unknown option '{key}': {name} has no options")
             raise InputError(unknown(f"option of {name}", key, fields))
-    return entry.factory(task, configs.parse(entry.factory.Options, options, f"options of {name}"))
+    return configs.parse(factory.Options, {**presets[preset], **options}, f"options of {name}")
 
 
 def find(name: str) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -10,8 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glaciercast.errors import InputError, unknown
-from glaciercast.models import registry
-from glaciercast.models.base import Baseline, Forecaster, Network, Task
+from glaciercast.models import heads, registry
+from glaciercast.models.base import Baseline, Forecaster, Network
+from glaciercast.models.baselines import Climatology
+from glaciercast.models.heads import Head, Value
+from glaciercast.models.ports import Inputs, Ports
+from glaciercast.models.task import Task
 
 if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch
@@ -31,10 +36,13 @@ class Normaliser(Protocol):
 class ResidualForecaster(Forecaster):
     """``reference(batch) + network(normalised input) · std``; its state holds all it needs: weights, mean, std, the reference's fit.
 
+    In training mode a climatology that is the reference leaves out the frames of each window: departures from a mean in which they
+    count themselves are smaller than those of a year that is still to come.
+
     Parameters
     ----------
     network
-        A `Network` built for `task`.
+        A `Network` built for `task`, with ports for the head and the residual (`build` does so).
     task
         What is forecast from what.
     residual
@@ -43,6 +51,8 @@ class ResidualForecaster(Forecaster):
         Normaliser of the V variables.
     baseline
         The fitted reference; needed for ``climatology``, made here for the others.
+    head
+        What the numbers of the network mean; a value if None.
 
     Raises
     ------
@@ -53,12 +63,15 @@ class ResidualForecaster(Forecaster):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Network, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None) -> None:
+    def __init__(
+        self, network: Network, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None, head: Head | None = None
+    ) -> None:
         super().__init__(task, network.options)
         self.name = network.name  # type: ignore[misc]  # a forecaster goes by its network's name
         self.network = network
         self.residual = residual
         self.reference = _reference(task, residual, baseline)
+        self.head = Value() if head is None else head
         for key in ("mean", "std"):
             values = torch.tensor(np.array(getattr(stats, key), dtype=np.float32))
             if (
@@ -70,40 +83,103 @@ class ResidualForecaster(Forecaster):
             self.register_buffer(key, values)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the forecast (b, T, V, y, x) in physical units; it holds no NaN."""
-        past = batch.past[:, -self.task.n_input :]
+        """Return the point forecast (b, T, W, y, x) in physical units; it holds no NaN."""
+        inputs, reference = self.read(batch)
+        change: Tensor = self.network(inputs)
+        return self._physical(reference, change[:, :, : len(self.task.targets)])
+
+    def quantiles(self, batch: Batch, levels: Sequence[float]) -> Tensor:
+        """Return the quantiles that the head states, (quantile, b, T, W, y, x) in physical units.
+
+        Raises
+        ------
+        InputError
+            If the head states none, or not these.
+        """
+        inputs, reference = self.read(batch)
+        return self._physical(reference, self.head.quantiles(self.network(inputs), levels))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return Σ w · loss and Σ w over what was observed, losses being the head's, in standard deviations.
+
+        The ratio of both is the loss of a batch, and the ratio of their sums that of an epoch. What only the window's own year has seen
+        counts nothing in training: there is no climatology of other years to depart from.
+
+        Raises
+        ------
+        InputError
+            If the batch has no targets.
+        """
+        if batch.target is None or batch.target_weight is None:
+            raise InputError("training: expected batches with targets, found one without")
+        inputs, reference = self.read(batch)
+        change = (batch.target - reference) / self._scale()
+        weight = torch.where(change.isfinite(), batch.target_weight, 0.0)
+        change = torch.where(weight > 0, change, 0.0)
+        out = self.network(inputs, change) if self.training and self.network.teacher > 0 else self.network(inputs)
+        return (weight * self.head.loss(out, change)).sum(), weight.sum()
+
+    def read(self, batch: Batch) -> tuple[Inputs, Tensor]:
+        """Return what the network reads, and the reference forecast (b, T, W, y, x) in physical units.
+
+        The reference is NaN only in training, where no other year has seen what a window is to forecast.
+        """
+        steps = self.task.n_input
+        past, learning = batch.past[:, -steps:], self.training and batch.target is not None
         seen = past.isfinite()
-        scale, offset = self.std[:, None, None], self.mean[:, None, None]
-        values = torch.where(seen, (past - offset) / scale, 0.0)
-        observed = torch.where(seen, batch.past_observed[:, -self.task.n_input :].nan_to_num(), 0.0)
-        season = torch.cat([batch.season_past[:, -self.task.n_input :], batch.season_future], dim=1)
-        change: Tensor = self.network(torch.cat([values, observed], dim=2), season)
-        if self.reference is None:
-            return offset + change * scale
-        reference: Tensor = self.reference(batch)
-        return torch.where(reference.isfinite(), reference, offset) + change * scale
+        observed = torch.where(seen, batch.past_observed[:, -steps:].nan_to_num(), 0.0)
+        channels = [torch.where(seen, (past - self.mean[:, None, None]) / self.std[:, None, None], 0.0), observed]
+        if isinstance(self.reference, Climatology):
+            index = batch.index_past[:, -steps:]
+            usual = self.reference.seasonal_of_others(batch, index, past, observed) if learning else self.reference.seasonal(batch, index)
+            channels.append(((past - usual) / self.std[:, None, None]).nan_to_num())
+        season = torch.cat([batch.season_past[:, -steps:], batch.season_future], dim=1)
+        reference = self._reference_forecast(batch, learning)
+        offset = self.mean[: len(self.task.targets), None, None]
+        future = ((reference - offset) / self._scale()).nan_to_num()
+        return Inputs(torch.cat(channels, dim=2), future, batch.statics, season), reference
 
     def recipe(self) -> dict[str, Any]:
         """Return what rebuilds this forecaster, weights aside, as plain JSON types."""
-        return {**super().recipe(), "residual": self.residual}
+        return {**super().recipe(), "residual": self.residual, "head": self.head.model_dump(mode="json")}
+
+    def _reference_forecast(self, batch: Batch, learning: bool) -> Tensor:
+        if learning and isinstance(self.reference, Climatology):
+            assert batch.target is not None and batch.target_weight is not None
+            return self.reference.seasonal_of_others(batch, batch.index_future, batch.target, batch.target_weight)
+        offset = self.mean[: len(self.task.targets), None, None]
+        if self.reference is None:
+            shape = (len(batch.past), self.task.n_target, len(self.task.targets), *batch.past.shape[-2:])
+            return offset.expand(shape)
+        forecast: Tensor = self.reference(batch)
+        return torch.where(forecast.isfinite(), forecast, offset)
+
+    def _scale(self) -> Tensor:
+        return self.std[: len(self.task.targets), None, None]
+
+    def _physical(self, reference: Tensor, change: Tensor) -> Tensor:
+        return reference.nan_to_num() + change * self._scale()
 
 
 def build(
-    name: str, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None, *, seed: int = 0, **options: Any
-) -> ResidualForecaster:
+    name: str, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None, *, seed: int = 0, head: Head | None = None,
+    preset: str = "small", **options: Any,
+) -> ResidualForecaster:  # fmt: skip
     """Create network `name` with fresh weights drawn from `seed` and wrap it; torch's own generator stays as it was.
 
     Raises
     ------
     InputError
-        If the model is unknown or no network, an option does not fit, or `ResidualForecaster` refuses.
+        If the model is unknown or no network, a preset or option does not fit, or `ResidualForecaster` refuses.
     """
     if registry.find(name).kind != "network":
         raise InputError(unknown("network", name, registry.names("network")))
+    head = Value() if head is None else head
+    ports = Ports.of(task, head.parameters, departures=residual == "climatology")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = registry.create(name, task, **options)
-    return ResidualForecaster(network, task, residual, stats, baseline)
+        network = registry.create(name, task, preset=preset, ports=ports, **options)
+    return ResidualForecaster(network, task, residual, stats, baseline, head)
 
 
 def rebuild(recipe: dict[str, Any]) -> Forecaster:
@@ -122,7 +198,8 @@ def rebuild(recipe: dict[str, Any]) -> Forecaster:
         baseline: Forecaster = registry.create(recipe["model"], task, **recipe["options"])
         return baseline
     reference = registry.create("climatology", task) if recipe["residual"] == "climatology" else None
-    return build(recipe["model"], task, recipe["residual"], _Unit(task), reference, **recipe["options"])
+    head = heads.parse(recipe.get("head", {}))
+    return build(recipe["model"], task, recipe["residual"], _Unit(task), reference, head=head, **recipe["options"])
 
 
 class _Unit:

@@ -9,7 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from glaciercast.config import Config
-from glaciercast.models.base import Network, Task
+from glaciercast.models.base import Network
+from glaciercast.models.ports import Inputs, Ports
+from glaciercast.models.task import Task
 from glaciercast.models.registry import register
 
 
@@ -44,24 +46,25 @@ class UnetTime(Network):
 
     Options = UnetTimeOptions
 
-    def __init__(self, task: Task, options: Config | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
+        super().__init__(task, options, ports)
         chosen = cast(UnetTimeOptions, self.options)
         widths, norm = chosen.widths, chosen.norm
         self.multiple = 2 ** (len(widths) - 1)
-        inputs = task.n_input * 2 * len(task.variables) + 2 * task.n_target
+        inputs = task.n_input * self.ports.frame + task.n_target * (self.ports.targets + 2) + self.ports.statics
         self.down = nn.ModuleList(_Block(before, after, norm) for before, after in zip((inputs, *widths), widths, strict=False))
         self.up = nn.ModuleList(_Block(fine + coarse, fine, norm) for fine, coarse in zip(widths[-2::-1], widths[:0:-1], strict=True))
-        self.readout = nn.Conv2d(widths[0], task.n_target * len(task.variables), 1)
+        self.readout = nn.Conv2d(widths[0], task.n_target * self.ports.out, 1)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(cast(Tensor, self.readout.bias))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped in torch; a sixth off a step on a CPU
 
-    def forward(self, x: Tensor, season: Tensor) -> Tensor:
-        """Map (b, n_input, 2V, y, x) and (b, n_input + n_target, 2) to (b, n_target, V, y, x); see `Network`."""
-        rows, columns = x.shape[-2:]
-        planes = season[:, -self.task.n_target :].flatten(1)[:, :, None, None].expand(-1, -1, rows, columns)
-        y = torch.cat([x.flatten(1, 2), planes], dim=1).contiguous(memory_format=torch.channels_last)
+    def forward(self, inputs: Inputs, truth: Tensor | None = None) -> Tensor:
+        """Map `inputs` to (b, n_target, K·W, y, x); see `Network`."""
+        rows, columns = inputs.frames.shape[-2:]
+        season = inputs.season_planes(slice(-self.task.n_target, None))
+        channels = [inputs.frames.flatten(1, 2), inputs.future.flatten(1, 2), inputs.statics, season.flatten(1, 2)]
+        y = torch.cat(channels, dim=1).contiguous(memory_format=torch.channels_last)
         padding = (0, -columns % self.multiple, 0, -rows % self.multiple)
         if any(padding):
             y = nn.functional.pad(y, padding, mode="replicate")
@@ -75,7 +78,7 @@ class UnetTime(Network):
             y = nn.functional.interpolate(y, scale_factor=2.0, mode="nearest")
             y = block(torch.cat([y, skips.pop()], dim=1))
         forecast: Tensor = self.readout(y)[..., :rows, :columns]
-        return forecast.reshape(len(x), self.task.n_target, len(self.task.variables), rows, columns)
+        return forecast.reshape(len(y), self.task.n_target, self.ports.out, rows, columns)
 
 
 def _groups(channels: int) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WindowShape(Protocol):
-    """The part of a task that cutting windows needs (see `glaciercast.models.base.Task`)."""
+    """The part of a task that cutting windows needs (see `glaciercast.models.task.Task`)."""
 
     @property
     def n_target(self) -> int: ...  # noqa: D102
@@ -25,6 +25,8 @@ class WindowShape(Protocol):
     def history(self) -> int: ...  # noqa: D102
     @property
     def variables(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def targets(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class Batch(NamedTuple):
@@ -42,8 +44,11 @@ class Batch(NamedTuple):
         int64 (b, H) and (b, T): season, 0 … period − 1.
     origin
         int64 (b, 2): row and column of the patch's first pixel in the scene.
+    statics
+        float32 (b, S, y, x): normalised channels that do not change with time; S may be 0.
     target, target_weight
-        float32 (b, T, V, y, x): the truth and its observed fraction (0 where NaN); None in a forecast.
+        float32 (b, T, W, y, x): the truth of the targets, which are the first variables, and its observed fraction (0 where NaN); None in
+        a forecast.
     """
 
     past: Tensor
@@ -53,6 +58,7 @@ class Batch(NamedTuple):
     index_past: Tensor
     index_future: Tensor
     origin: Tensor
+    statics: Tensor
     target: Tensor | None
     target_weight: Tensor | None
 
@@ -72,14 +78,17 @@ class PatchDataset(Dataset[Batch]):
         Calendar of every step, future ones included: float32 (step, 2), int64 (step,).
     size
         Height and width of a patch.
+    statics
+        Normalised channels that do not change with time, float32 (S, Y, X); None: there are none.
     with_target
         False in a forecast: nothing after the issue step is read.
     """
 
     def __init__(
         self, cache: Cache, issues: np.ndarray, origins: np.ndarray, task: WindowShape, season: np.ndarray, season_index: np.ndarray,
-        size: tuple[int, int], with_target: bool = True,
+        size: tuple[int, int], statics: np.ndarray | None = None, with_target: bool = True,
     ) -> None:  # fmt: skip
+        self.statics = np.zeros((0, *cache.shape), "float32") if statics is None else statics
         self.cache, self.task, self.size, self.with_target = cache, task, size, with_target
         self.issues, self.origins = np.asarray(issues, "int64"), np.asarray(origins, "int64")
         self.season, self.season_index = torch.from_numpy(season), torch.from_numpy(season_index)
@@ -97,8 +106,9 @@ class PatchDataset(Dataset[Batch]):
         history, n_target, n = self.task.history, self.task.n_target, len(self.task.variables)
         extent = history + (n_target if self.with_target else 0)
         block = torch.from_numpy(self.cache.gather(steps - history + 1, origin[:, 0], origin[:, 1], extent, *self.size))
-        target = block[:, history:, :n] if self.with_target else None
-        weight = None if target is None else torch.where(target.isnan(), 0.0, block[:, history:, n:])
+        wanted = len(self.task.targets)
+        target = block[:, history:, :wanted] if self.with_target else None
+        weight = None if target is None else torch.where(target.isnan(), 0.0, block[:, history:, n : n + wanted])
         past_steps = torch.from_numpy(steps[:, None] + np.arange(1 - history, 1))
         future_steps = torch.from_numpy(steps[:, None] + np.arange(1, n_target + 1))
         return Batch(
@@ -109,9 +119,14 @@ class PatchDataset(Dataset[Batch]):
             index_past=self.season_index[past_steps],
             index_future=self.season_index[future_steps],
             origin=torch.from_numpy(origin),
+            statics=torch.from_numpy(np.stack([self._statics_at(*corner) for corner in origin])),
             target=target,
             target_weight=weight,
         )
+
+
+    def _statics_at(self, row: int, column: int) -> np.ndarray:
+        return self.statics[:, row : row + self.size[0], column : column + self.size[1]]
 
 
 class EpochBatches(Sampler[list[int]]):

@@ -14,6 +14,7 @@ from glaciercast import grid, store
 from glaciercast.align import seasons
 from glaciercast.errors import InputError, SchemaError, unknown
 from glaciercast.patches import cache as caches
+from glaciercast.patches import statics as static_fields
 from glaciercast.schema import ALIGNED_VARIABLES, AVAILABILITY, OBSERVED
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Series:
         Sine and cosine of the phase of the year, float32 (step, 2), future steps included.
     season_index
         0 … period − 1, int64 (step,), future steps included.
+    statics
+        Normalised channels that do not change with time, float32 (S, y, x).
     """
 
     cache: caches.Cache
@@ -48,6 +51,7 @@ class Series:
     available_at: np.ndarray
     season: np.ndarray
     season_index: np.ndarray
+    statics: np.ndarray
     period: int
     composite_length: int
     geobox: GeoBox
@@ -72,7 +76,9 @@ class Series:
         return block[:, :n], block[:, n:]
 
 
-def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("ndsi",), horizon: int = 12) -> Series:
+def load(
+    cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("ndsi",), horizon: int = 12, statics: tuple[str, ...] = ()
+) -> Series:
     """Open the aligned series of a cube through a memory-mapped cache in `folder`, made anew if the cube has changed.
 
     Raises
@@ -115,6 +121,7 @@ def load(cube_path: str | Path, folder: Path, variables: tuple[str, ...] = ("nds
         available_at=np.max([aligned[AVAILABILITY[name]].values for name in variables], axis=0).astype("datetime64[ns]"),
         season=np.stack(seasons.encode(middles), axis=1),
         season_index=seasons.season_index(middles, period),
+        statics=static_fields.channels(aligned, statics, str(path)),
         period=period,
         composite_length=int(aligned.attrs["composite_length"]),
         geobox=geobox,

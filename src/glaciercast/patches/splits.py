@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError, LeakError
+from glaciercast.patches.statics import Static
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -19,6 +20,9 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 class WindowConfig(Config):
     """What a window reads and forecasts, how patches are cut, and how time is shared out."""
 
+    targets: tuple[str, ...] = Field(default=("ndsi",), min_length=1, description="variables that are forecast")
+    inputs: tuple[str, ...] = Field(default=(), description="further variables that are read")
+    statics: tuple[Static, ...] = Field(default=(), description="fields that do not change: elevation, slope, ice")
     n_input: int = Field(default=4, ge=1, description="steps that a network reads")
     n_target: int = Field(default=4, ge=1, description="steps that are forecast")
     patch: int = Field(default=50, ge=4, description="side of a patch, pixels")
@@ -26,6 +30,18 @@ class WindowConfig(Config):
     fractions: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
         default=(0.6, 0.15, 0.25), description="shares of training, validation and test"
     )
+
+    @model_validator(mode="after")
+    def _named_once(self) -> WindowConfig:
+        for name in self.variables:
+            if self.variables.count(name) > 1:
+                raise ValueError(f"variable '{name}': expected once among targets and inputs")
+        return self
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables of a window, the targets first."""
+        return (*self.targets, *self.inputs)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from glaciercast import progress
 from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.models.residual import ResidualForecaster
 from glaciercast.training.config import TrainingConfig
-from glaciercast.training.loss import weighted_squares
 from glaciercast.training.record import Record, trained_state
 
 if TYPE_CHECKING:
@@ -82,12 +81,10 @@ class ForecastModule(LightningModule):
         checkpoint["state_dict"] = {**self.state_dict(), **checkpoint["state_dict"]}
 
     def _add(self, part: str, batch: Batch) -> tuple[Tensor, Tensor]:
-        if batch.target is None or batch.target_weight is None:
-            raise InputError("training: expected batches with targets, found one without")
-        squares, weight = weighted_squares(self.forecaster(batch), batch.target, batch.target_weight, self.forecaster.std)
-        both = torch.stack([squares.detach(), weight]).double()
+        losses, weight = self.forecaster.loss(batch)
+        both = torch.stack([losses.detach(), weight]).double()
         self.sums[part] = self.sums[part] + both if part in self.sums else both
-        return squares, weight
+        return losses, weight
 
 
 class EpochEnd(Callback):

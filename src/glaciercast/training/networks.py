@@ -14,7 +14,9 @@ from glaciercast.training.config import TrainingConfig
 from glaciercast.training.fit import FitResult, fit
 
 if TYPE_CHECKING:
-    from glaciercast.models.base import Task, TrainingData
+    from glaciercast.models.base import TrainingData
+    from glaciercast.models.task import Task
+    from glaciercast.models.heads import Head
     from glaciercast.models.residual import ResidualForecaster
     from glaciercast.patches.series import Series
     from glaciercast.patches.splits import Part, TimeSplit
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 def fit_network(
     name: str, series: Series, task: Task, split: TimeSplit, data: TrainingData, folder: Path, settings: TrainingConfig, *,
-    residual: str = "none", stride: int = 10, options: dict[str, Any] | None = None,
+    residual: str = "none", preset: str = "small", head: Head | None = None, stride: int = 10, options: dict[str, Any] | None = None,
 ) -> tuple[ResidualForecaster, FitResult]:  # fmt: skip
     """Fit a network on the training part and return the weights that are best on the validation part.
 
@@ -32,12 +34,16 @@ def fit_network(
         The training frames: normaliser and reference are fitted on nothing else.
     folder
         Checkpoints and weights; a fit that was interrupted goes on, a finished one is loaded.
-    residual, stride, options
-        Reference that the network corrects, pixels between training patches, options of the architecture.
+    residual, preset, head, options
+        Reference that the network corrects; size, head and options of the architecture.
+    stride
+        Pixels between training patches.
     """
     stats = normalise.fit(data.values, data.observed)
     reference = registry.create("climatology", task).fit(data) if residual == "climatology" else None
-    forecaster = residuals.build(name, task, residual, stats, reference, seed=settings.seed, **(options or {}))
+    forecaster = residuals.build(
+        name, task, residual, stats, reference, seed=settings.seed, head=head, preset=preset, **(options or {})
+    )
     loaders = {}
     for part in ("train", "validation"):
         dataset = windows(series, task, split, part, stride)
@@ -60,5 +66,5 @@ def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: in
     """Return the patches of a part's windows, every `stride` pixels."""
     origins = sampling.patch_origins(series.shape, task.patch, stride)
     return sampling.PatchDataset(
-        series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch)
+        series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch), series.statics
     )

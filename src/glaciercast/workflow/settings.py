@@ -12,6 +12,7 @@ from glaciercast.align.settings import AlignConfig
 from glaciercast.config import Config
 from glaciercast.cube.audit import AuditConfig
 from glaciercast.cube.settings import SiteBuild
+from glaciercast.models.heads import AnyHead, Value
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Recipe
@@ -25,14 +26,17 @@ class ModelSpec(Config):
     """One model of a benchmark and its options; `residual` is for networks only."""
 
     name: str
+    preset: str = Field(default="small", description="size of the network: small, paper or another of the model's")
     residual: Residual = "none"
+    head: AnyHead = Field(default=Value(), description="what the network states: a value, quantiles, …")
     options: dict[str, Any] = Field(default={}, description="options of the architecture")
     title: str = Field(default="", pattern=r"^[A-Za-z0-9_+-]*$", description="name in the results; needed where two would share one")
 
     @property
     def label(self) -> str:
         """The name under which results keep the model."""
-        return self.title or (self.name if self.residual == "none" else f"{self.name}+{self.residual}")
+        size = "" if self.preset == "small" else f"-{self.preset}"
+        return self.title or f"{self.name}{size}" + ("" if self.residual == "none" else f"+{self.residual}")
 
 
 class BenchmarkConfig(Config):
@@ -89,6 +93,8 @@ def read_benchmark_config(path: str | Path | None, overrides: dict[str, Any] | N
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Return the model that ``NAME`` or ``NAME+RESIDUAL`` stands for, such as ``unet_time+climatology``."""
-    name, _, residual = text.strip().partition("+")
-    return config.parse(ModelSpec, {"name": name, **({"residual": residual} if residual else {})}, f"model '{text}'")
+    """Return the model that ``NAME[/PRESET][+RESIDUAL]`` stands for, such as ``unet_time+climatology`` or ``lstm/paper``."""
+    sized, _, residual = text.strip().partition("+")
+    name, _, preset = sized.partition("/")
+    chosen = {"preset": preset, "residual": residual}
+    return config.parse(ModelSpec, {"name": name, **{key: value for key, value in chosen.items() if value}}, f"model '{text}'")

@@ -21,7 +21,7 @@ from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 from glaciercast.workflow.workbench import Workbench
 
 if TYPE_CHECKING:
-    from glaciercast.models.base import Task
+    from glaciercast.models.task import Task
 
 
 def scenarios() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def forecast(cube: str | Path, model: str | Path, out: str | Path, issue_time: s
     with runs.run_folder(out, "forecast", settings) as folder:
         forecaster, meta = saving.load(Path(model))
         task: Task = forecaster.task
-        series = serieses.load(cube, folder / "cache", task.variables, horizon=task.n_target)
+        series = serieses.load(cube, folder / "cache", task.variables, task.n_target, task.statics)
         issue = issue_step(series, task.history, issue_time)
         check_model(meta, forecaster.recipe()["residual"], series, issue)
         summary = benches.write_forecast(forecaster, Path(model).name, series, task, issue, folder)

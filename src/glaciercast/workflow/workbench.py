@@ -10,13 +10,15 @@ from glaciercast import config, runs, store
 from glaciercast.config import Config
 from glaciercast.errors import InputError
 from glaciercast.progress import note
+from glaciercast.schema import ALIGNED, ALIGNED_VARIABLES
 from glaciercast.sources.recipe import Mask
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from glaciercast.models.base import Task, TrainingData
+    from glaciercast.models.base import TrainingData
+    from glaciercast.models.task import Task
     from glaciercast.patches.series import Series
     from glaciercast.patches.splits import TimeSplit
 
@@ -47,14 +49,16 @@ class Workbench:
         """Open a cube for `settings` in a run folder; everything fitted later is fitted on the training part of its split."""
         import numpy as np
 
-        from glaciercast.models.base import Task, TrainingData
+        from glaciercast.models.base import TrainingData
+        from glaciercast.models.task import Task
         from glaciercast.patches import series as serieses
         from glaciercast.patches import splits
         from glaciercast.patches.sampling import patch_origins
 
         _check_models(settings.models)
         windows = settings.windows
-        series = serieses.load(cube, folder / "cache", horizon=windows.n_target)
+        _check_units(windows.targets)
+        series = serieses.load(cube, folder / "cache", windows.variables, windows.n_target, windows.statics)
         patch_origins(series.shape, windows.patch, windows.stride)  # refuses a scene smaller than a patch before anything is fitted
         history = max(windows.n_input, series.period)
         split = splits.by_time(
@@ -65,7 +69,9 @@ class Workbench:
             composite_length=series.composite_length,
             fractions=windows.fractions,
         )
-        task = Task(windows.n_input, windows.n_target, history, series.period, series.variables, windows.patch)
+        task = Task(
+            windows.n_input, windows.n_target, history, series.period, windows.variables, windows.patch, windows.targets, windows.statics
+        )
         steps = split.training_steps
         values, observed = series.frames(steps)
         data = TrainingData(
@@ -85,7 +91,7 @@ class Workbench:
             return baseline, {"kind": "baseline", "parameters": base.parameter_count(baseline), "train_seconds": None, "residual": None}
         forecaster, fitted = networks.fit_network(
             spec.name, self.series, self.task, self.split, self.data, folder, self.settings.training,
-            residual=spec.residual, options=spec.options, stride=self.settings.windows.stride,
+            residual=spec.residual, preset=spec.preset, head=spec.head, options=spec.options, stride=self.settings.windows.stride,
         )  # fmt: skip
         facts = {
             "kind": "network",
@@ -104,6 +110,13 @@ class Workbench:
     def specs(self) -> list[ModelSpec]:
         """Return all baselines, then the networks of the settings."""
         return [*(ModelSpec(name=name) for name in BASELINES), *self.settings.models]
+
+
+def _check_units(targets: tuple[str, ...]) -> None:
+    units = {name: ALIGNED.variables[name].units for name in targets if name in ALIGNED_VARIABLES}
+    if len(set(units.values())) > 1:
+        found = ", ".join(f"{name} in {unit}" for name, unit in units.items())
+        raise InputError(f"targets: expected variables of one unit, as their errors are added up, found {found}")
 
 
 def _check_models(specs: tuple[ModelSpec, ...]) -> None:
@@ -202,12 +215,13 @@ def _keep_for_report(workbench: Workbench) -> None:
     issues = split.issues("test")
     issue = int(max(issues, key=lambda step: np.sqrt(observed[step + 1 : step + 1 + task.n_target]).sum()))  # well seen at every lead
     truth, seen = series.frames(range(issue + 1, issue + 1 + task.n_target))
-    shown = {"truth": truth, "observed": seen}
+    wanted = len(task.targets)
+    shown = {"truth": truth[:, :wanted], "observed": seen[:, :wanted]}
     for spec in workbench.specs():
         shown[spec.label] = scenes.forecast_scene(workbench.model(spec)[0], series, task, issue)
     frames = [scenes.to_dataset(np.asarray(values), series, issue, task, name) for name, values in shown.items()]
     models = xr.Variable("model", np.array(list(shown), dtype=object))
-    window = xr.concat(frames, models, data_vars=[task.variables[0]], coords="minimal", compat="override")
+    window = xr.concat(frames, models, data_vars=[task.targets[0]], coords="minimal", compat="override")
     export.write_netcdf(window, workbench.folder / "results" / "window.nc")
 
 
