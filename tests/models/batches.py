@@ -36,6 +36,7 @@ def batch(task: Task, n: int = 3, seed: int = 0, missing: float = 0.2, size: int
         season_future=_season(future_index, task.period),
         index_past=torch.from_numpy(past_index),
         index_future=torch.from_numpy(future_index),
+        issue=torch.from_numpy(7 + issue + 3 * task.period),  # `training_data` begins with step 7 in season 0
         origin=torch.from_numpy(generator.integers(0, max(1, scene - size + 1), (n, 2))),
         statics=_float(generator.normal(size=(n, len(task.statics), size, size))),
         target=_float(target),

@@ -15,6 +15,7 @@ from glaciercast.models.task import Task
         ({"n_input": 0}, "n_input: expected at least 1, found 0"),
         ({"patch": -1}, "patch: expected at least 1, found -1"),
         ({"variables": ()}, "variables: expected at least one name"),
+        ({"variables": ("ndsi", "vx"), "targets": ("vx",)}, "targets: expected the first of ndsi, vx, found vx"),
         ({"history": 2}, "history: expected at least n_input = 3 steps, found 2"),
     ],
 )

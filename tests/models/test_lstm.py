@@ -5,26 +5,32 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.models.batches import task
+from tests.models.batches import inputs, task
 
 from glaciercast.errors import InputError
 from glaciercast.models import registry
+from glaciercast.models.base import parameter_count
 from glaciercast.models.lstm import PeepholeCell
+from glaciercast.models.ports import Inputs, Ports
 
 
 def sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z))
 
 
-def slow_step(cell, x, h, c):
-    """Gers et al. (2002), one unit and one weight at a time, for one sample."""
+def product(matrix, vector):
+    return [sum(weight * value for weight, value in zip(row, vector, strict=True)) for row in matrix]
+
+
+def slow_step(cell, x, h, c, extra=None):
+    """Gers et al. (2002), one unit and one weight at a time, for one sample; `extra` is what other inputs add to each gate."""
     n = len(h)
     weight, recurrent, bias, peephole = (tensor.detach().tolist() for tensor in (cell.weight, cell.recurrent, cell.bias, cell.peephole))
+    from_input, from_state = product(weight, x), product(recurrent, h)
 
     def drive(gate, unit):
         row = gate * n + unit
-        from_input = sum(weight[row][k] * x[k] for k in range(len(x)))
-        return from_input + sum(recurrent[row][k] * h[k] for k in range(n)) + bias[row]
+        return from_input[row] + from_state[row] + bias[row] + (extra[row] if extra else 0.0)
 
     h_new, c_new = [], []
     for unit in range(n):
@@ -37,45 +43,83 @@ def slow_step(cell, x, h, c):
     return h_new, c_new
 
 
-def shaken(chosen, **options):
+def slow_forecast(network, given, b, truth=None):
+    """The forecast of one sample, (n_target, K·W·y·x), in plain floats; with a truth, the decoder reads it at every step."""
+    h, c = [0.0] * 3, [0.0] * 3
+    past, pixels = given.frames.shape[1], given.future[0, 0].numel()
+
+    def when(step):
+        return given.season[b, step].tolist() if network.season else []
+
+    still = product(network.statics.weight.tolist(), given.statics[b].flatten().tolist()) if network.statics else None
+    for step in range(past):
+        h, c = slow_step(network.encoder, given.frames[b, step].flatten().tolist() + when(step), h, c, still)
+    values = given.frames[b, -1].flatten().tolist()[:pixels]
+    forecast = []
+    for lead in range(given.future.shape[1]):
+        reference = given.future[b, lead].flatten().tolist()
+        h, c = slow_step(network.decoder, reference + when(past + lead), h, c, product(network.again.weight.tolist(), values))
+        read_out = product(network.readout.weight.tolist(), h)
+        forecast.append([out + bias for out, bias in zip(read_out, network.readout.bias.tolist(), strict=True)])
+        change = forecast[-1][:pixels] if truth is None else truth[b, lead].flatten().tolist()
+        values = [usual + own for usual, own in zip(reference, change, strict=True)]
+    return forecast
+
+
+def shaken(chosen, ports=None, **options):
     """A network in double precision whose every weight is random, peepholes and read-out included."""
     torch.manual_seed(0)
-    network = registry.create("lstm", chosen, hidden=3, **options).double()
+    network = registry.create("lstm", chosen, ports=ports, **{"hidden": 3, **options}).double()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return network
 
 
-@pytest.mark.parametrize("with_season", [False, True])
-def test_it_equals_the_equations_one_weight_at_a_time(with_season):
-    chosen = task(patch=2, variables=("ndsi", "ndwi"), n_target=3)
-    network = shaken(chosen, season=with_season)
-    x, season = torch.randn(2, 3, 4, 2, 2).double(), torch.randn(2, 6, 2).double()
-    forecast = network(x, season)
-    readout, bias = network.readout.weight.tolist(), network.readout.bias.tolist()
+def double(given):
+    return Inputs(*(part.double() for part in given))
+
+
+@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize(
+    ("season", "statics", "n_input", "parameters"), [(False, (), 3, 1), (True, ("elevation", "slope"), 1, 2), (True, (), 4, 1)]
+)
+def test_it_equals_the_equations_one_weight_at_a_time(season, statics, n_input, parameters, forced):
+    variables = ("ndsi", "ndwi", "lst")
+    chosen = task(patch=2, variables=variables, targets=variables[:2], statics=statics, n_input=n_input, n_target=3)
+    ports = Ports.of(chosen, parameters, departures=parameters == 2)
+    network, given = shaken(chosen, ports, season=season), double(inputs(chosen, ports=ports))
+    truth = torch.randn(2, 3, 2, 2, 2).double() if forced else None
+    network.teacher = 1.0 if forced else 0.0
+    forecast = network(given, truth)
+    assert forecast.shape == (2, 3, 2 * parameters, 2, 2)
     for b in range(2):
-        h, c = [0.0] * 3, [0.0] * 3
-        for step in range(3):
-            frame = x[b, step].flatten().tolist() + (season[b, step].tolist() if with_season else [])
-            h, c = slow_step(network.encoder, frame, h, c)
-        frame = x[b, -1, :2].flatten().tolist()
-        for lead in range(3):
-            h, c = slow_step(network.decoder, frame + (season[b, 3 + lead].tolist() if with_season else []), h, c)
-            frame = [bias[k] + sum(readout[k][unit] * h[unit] for unit in range(3)) for k in range(8)]
-            np.testing.assert_allclose(forecast[b, lead].flatten().tolist(), frame, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(forecast[b].detach().flatten(1), slow_forecast(network, given, b, truth), rtol=1e-12, atol=1e-14)
+
+
+def test_a_cells_gradient_equals_finite_differences():
+    torch.manual_seed(0)
+    cell = PeepholeCell(2, 2).double()
+    torch.nn.init.normal_(cell.peephole)
+    x, h, c = (torch.randn(2, 2, dtype=torch.double, requires_grad=True) for _ in range(3))
+    names, values = zip(*cell.named_parameters(), strict=True)
+
+    def step(x, h, c, *parameters):
+        return torch.func.functional_call(cell, dict(zip(names, parameters, strict=True)), (x, (h, c)))
+
+    assert torch.autograd.gradcheck(step, (x, h, c, *values))
 
 
 def test_its_gradient_equals_finite_differences():
-    chosen = task(patch=1, n_input=2, n_target=2)
-    network = shaken(chosen)
-    x = torch.randn(2, 2, 2, 1, 1, dtype=torch.double, requires_grad=True)
-    season = torch.zeros(2, 4, 2).double()
+    chosen = task(patch=1, n_input=2, n_target=2, statics=("elevation",))
+    network, given = shaken(chosen), double(inputs(chosen))
+    parts = [part.requires_grad_() for part in given]
     names, values = zip(*network.named_parameters(), strict=True)
 
-    def forecast(x, *parameters):
-        return torch.func.functional_call(network, dict(zip(names, parameters, strict=True)), (x, season))
+    def forecast(*tensors):
+        weights = dict(zip(names, tensors[4:], strict=True))
+        return torch.func.functional_call(network, weights, (Inputs(*tensors[:4]),))
 
-    assert torch.autograd.gradcheck(forecast, (x, *values))
+    assert torch.autograd.gradcheck(forecast, (*parts, *values), fast_mode=True)
 
 
 def test_without_peepholes_a_cell_is_torchs_own():
@@ -97,7 +141,18 @@ def test_fresh_gates_remember():
     assert not cell.peephole.any()
 
 
+def test_it_has_the_weights_of_the_equations():
+    chosen = task(variables=("ndsi", "lst"), targets=("ndsi",), statics=("elevation",), patch=5)
+    network = registry.create("lstm", chosen, hidden=7, ports=Ports.of(chosen, 3, departures=True))
+    cells = 28 * (6 * 25 + 2) + 28 * (25 + 2) + 2 * (28 * 7 + 28 + 3 * 7)
+    assert parameter_count(network) == cells + 28 * 25 + 28 * 25 + 3 * 25 * (7 + 1)
+
+
+def test_the_paper_preset_reads_no_season_with_1024_units():
+    assert registry.resolved("lstm", "paper", {}).model_dump() == {"hidden": 1024, "season": False, "dropout": 0.0}
+
+
 def test_another_patch_size_is_refused():
     network = registry.create("lstm", task())
     with pytest.raises(InputError, match="lstm: expected patches of 8×8 pixels, as trained, found 8×9"):
-        network(torch.zeros(1, 3, 2, 8, 9), torch.zeros(1, 5, 2))
+        network(inputs(task(), rows=8, columns=9))

@@ -18,6 +18,7 @@ class Task:
     n_target: int = 2
     history: int = 3
     variables: tuple[str, ...] = ("ndsi",)
+    targets: tuple[str, ...] = ("ndsi",)
 
 
 STACK = np.random.default_rng(0).random((10, 2, 12, 14), dtype="float32")
@@ -26,7 +27,7 @@ SEASON = np.random.default_rng(1).random((12, 2)).astype("float32")
 INDEX = np.arange(12) % 4
 
 STEPS, SHAPE, PATCH, HISTORY, N_TARGET, FUTURE = 12, (23, 19), 8, 4, 2, 3
-TASK = SimpleNamespace(n_target=N_TARGET, history=HISTORY, variables=("ndsi", "speed"))
+TASK = SimpleNamespace(n_target=N_TARGET, history=HISTORY, variables=("ndsi", "speed"), targets=("ndsi", "speed"))
 
 
 @pytest.fixture
@@ -48,6 +49,25 @@ def test_a_window_by_value(cache):
     np.testing.assert_array_equal(batch.index_past[1], [0, 1, 2])
     np.testing.assert_array_equal(batch.index_future[1], [3, 0])
     np.testing.assert_array_equal(batch.origin, [[2, 3], [0, 0]])
+    np.testing.assert_array_equal(batch.issue, [4, 2])
+    assert batch.statics.shape == (2, 0, 5, 6)
+
+
+def test_statics_lie_under_the_patch(cache):
+    statics = np.random.default_rng(2).random((2, 12, 14)).astype("float32")
+    batch = dataset(cache, [2, 4, 7], statics=statics).__getitems__([3, 0])
+    np.testing.assert_array_equal(batch.statics[0], statics[:, 2:7, 3:9])
+    np.testing.assert_array_equal(batch.statics[1], statics[:, 0:5, 0:6])
+
+
+def test_targets_are_the_first_variables(tmp_path):
+    stack = np.random.default_rng(3).random((10, 4, 12, 14), dtype="float32")
+    cache = caches.write(tmp_path, stack, 10, ("ndsi", "vx", "ndsi_observed", "vx_observed"), (12, 14), "f")
+    chosen = Task(variables=("ndsi", "vx"))
+    batch = sampling.PatchDataset(cache, np.array([4]), np.array([[1, 2]]), chosen, SEASON, INDEX, (5, 6)).__getitems__([0])
+    np.testing.assert_array_equal(batch.past[0], stack[2:5, :2, 1:6, 2:8])
+    np.testing.assert_array_equal(batch.target[0], stack[5:7, :1, 1:6, 2:8])
+    np.testing.assert_array_equal(batch.target_weight[0], stack[5:7, 2:3, 1:6, 2:8])
 
 
 def test_a_target_that_is_nan_has_no_weight(cache):
@@ -119,7 +139,7 @@ class Case:
         stack = np.concatenate([self.values, self.observed], axis=1)
         cache = caches.write(path, iter(stack), STEPS, ("ndsi", "speed", "ndsi_observed", "speed_observed"), SHAPE, "a")
         self.dataset = sampling.PatchDataset(
-            cache, self.issues, self.origins, TASK, self.season, self.season_index, (PATCH, PATCH), with_target
+            cache, self.issues, self.origins, TASK, self.season, self.season_index, (PATCH, PATCH), with_target=with_target
         )
 
 

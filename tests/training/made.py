@@ -10,11 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from tests.models.batches import batch, task, training_data
+from tests.models.batches import task, training_data
 
 from glaciercast.models import registry
 from glaciercast.models.residual import ResidualForecaster, build
-from glaciercast.patches.sampling import Batch
+from glaciercast.patches.sampling import Batch, PatchDataset, patch_origins
 from glaciercast.training.config import TrainingConfig
 
 TASK = task()
@@ -22,11 +22,47 @@ CONFIG = TrainingConfig(epochs=4, patience=3, learning_rate=0.01, seed=5, thread
 META = {"site": "made"}
 
 
+class Frames:
+    """Frames in memory that windows are gathered from, as from a cache; what was filled is plausible."""
+
+    def __init__(self, scene: int = 12, years: int = 4, seed: int = 0) -> None:
+        self.data = training_data(years=years, scene=scene, seed=seed)
+        self.shape = (scene, scene)
+        filled = np.where(self.data.observed > 0, self.data.values, np.float32(0.5))
+        self.channels = np.concatenate([filled, self.data.observed], axis=1)
+
+    def gather(self, steps, rows, cols, n_steps, height, width) -> np.ndarray:
+        return np.stack(
+            [
+                self.channels[step : step + n_steps, :, row : row + height, column : column + width]
+                for step, row, column in zip(steps, rows, cols, strict=True)
+            ]
+        )
+
+
+def windows(frames: Frames | None = None, issues: range = range(4, 14), **changes) -> PatchDataset:
+    """Return windows of the frames that the climatology of `forecaster` is fitted on."""
+    frames, given = frames or Frames(), task(**changes)
+    phase = 2 * np.pi * frames.data.season_index / given.period
+    season = np.stack([np.sin(phase), np.cos(phase)], axis=1).astype("float32")
+    origins = patch_origins(frames.shape, given.patch, 1)
+    return PatchDataset(frames, np.array(issues), origins, given, season, frames.data.season_index, (given.patch, given.patch))
+
+
 class Batches:
     """Batches in an order that the epoch decides; may fail, or kill the process, at one batch of one epoch."""
 
-    def __init__(self, first: int, count: int, fail_at: tuple[int, int] | None = None, failure: type[BaseException] | None = RuntimeError):
-        self.batches = [batch(TASK, 8, seed=first + number) for number in range(count)]
+    def __init__(
+        self,
+        seed: int,
+        count: int,
+        fail_at: tuple[int, int] | None = None,
+        failure: type[BaseException] | None = RuntimeError,
+        size: int = 8,
+    ) -> None:
+        dataset = windows()
+        chosen = np.random.default_rng(seed).permutation(len(dataset))[: count * size].reshape(count, size)
+        self.batches = [dataset.__getitems__(indices) for indices in chosen]
         self.fail_at, self.failure, self.epoch, self.epochs = fail_at, failure, 0, []
 
     def set_epoch(self, epoch: int) -> None:
@@ -45,10 +81,10 @@ class Batches:
             yield self.batches[number]
 
 
-def forecaster(name: str = "unet_time", seed: int = CONFIG.seed, scene: int = 12, **options) -> ResidualForecaster:
+def forecaster(name: str = "unet_time", seed: int = CONFIG.seed, frames: Frames | None = None, **options) -> ResidualForecaster:
     """Return a small fresh network on top of a fitted climatology."""
     stats = SimpleNamespace(mean=np.array([0.5], "float32"), std=np.array([0.3], "float32"))
-    reference = registry.create("climatology", TASK).fit(training_data(scene=scene))
+    reference = registry.create("climatology", TASK).fit((frames or Frames()).data)
     return build(name, TASK, "climatology", stats, reference, seed=seed, **(options or {"widths": (4, 8)}))
 
 

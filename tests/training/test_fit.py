@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -10,21 +12,20 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tests.models.batches import batch
 from tests.training.made import CONFIG, META, TASK, Batches, forecaster
 
 from glaciercast import progress
 from glaciercast.errors import GlaciercastError, InputError, RunFolderError
 from glaciercast.models import registry
-from glaciercast.training import saving
+from glaciercast.training import saving, schedules
 from glaciercast.training.fit import CHECKPOINT, fit
 
 
-def run(folder, config=CONFIG, meta=META, train=None, model=None):
+def run(folder, config=CONFIG, meta=META, train=None, model=None, validation=None):
     """Fit and return the result, the forecaster and the training batches."""
     model = model or forecaster()
     train = train or Batches(0, 4)
-    return fit(model, train, Batches(100, 2), folder, config, meta), model, train
+    return fit(model, train, validation or Batches(100, 2), folder, config, meta), model, train
 
 
 def same_weights(one, other):
@@ -50,29 +51,31 @@ def test_a_fit_learns_and_is_saved(straight):
     assert straight.result.val_loss == min(entry["val_loss"] for entry in straight.result.history)
     assert straight.train.epochs == [0, 1, 2, 3]
     assert not straight.model.training and straight.result.seconds > 0
-    assert sorted(path.name for path in straight.folder.iterdir()) == ["fit.json", "model.json", "model.safetensors"]
+    assert sorted(path.name for path in straight.folder.iterdir()) == ["fit.json", "metrics.csv", "model.json", "model.safetensors"]
     loaded, meta = saving.load(straight.folder)
     assert meta == META and same_weights(loaded, straight.model)
 
 
 def test_the_losses_are_those_of_plain_torch(straight):
-    """The same fit by hand: AdamW, clipping, the same order; the best epoch's weights come out."""
-    from glaciercast.training.loss import weighted_squares
-
+    """The same fit by hand: AdamW that spares biases and norms, clipping, the same order; the best epoch's weights come out."""
     model, train, validation = forecaster(), Batches(0, 4), Batches(100, 2)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=CONFIG.learning_rate, weight_decay=CONFIG.weight_decay)
+    kernels, others = ([p for p in model.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
+    decay = [{"params": kernels, "weight_decay": CONFIG.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(decay, lr=CONFIG.learning_rate)
     for epoch in range(4):
         train.set_epoch(epoch)
         sums = torch.zeros(2)
+        model.train()
         for each in train:
-            squares, weight = weighted_squares(model(each), each.target, each.target_weight, model.std)
+            squares, weight = model.loss(each)
             optimiser.zero_grad()
             (squares / weight).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CONFIG.gradient_clip)
             optimiser.step()
             sums += torch.stack([squares.detach(), weight])
+        model.eval()
         with torch.no_grad():
-            validated = [weighted_squares(model(each), each.target, each.target_weight, model.std) for each in validation]
+            validated = [model.loss(each) for each in validation]
         val_loss = sum(squares.item() for squares, _ in validated) / sum(weight.item() for _, weight in validated)
         assert straight.result.history[epoch]["train_loss"] == pytest.approx((sums[0] / sums[1]).item(), rel=1e-5)
         assert straight.result.history[epoch]["val_loss"] == pytest.approx(val_loss, rel=1e-5)
@@ -138,12 +141,24 @@ def test_a_model_that_no_fit_left_is_not_overwritten(tmp_path):
         run(tmp_path)
 
 
-def test_a_loss_that_is_not_finite_names_epoch_and_batch(tmp_path):
-    train = Batches(0, 4)
-    bad = train.batches[2]
-    train.batches[2] = bad._replace(target=torch.where(bad.target_weight > 0, torch.inf, bad.target))
-    with pytest.raises(GlaciercastError, match=r"training unet_time: the loss is inf in epoch 1, batch \d; expected a finite value"):
-        run(tmp_path, train=train)
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_a_loss_that_is_not_finite_names_epoch_batch_and_windows(tmp_path, part):
+    train, validation = Batches(0, 4), Batches(100, 2)
+    batches = (train if part == "training" else validation).batches
+    bad = batches[1]
+    spoiled = bad.target.clone()
+    for row in (2, 5):
+        spoiled[row] = torch.where(bad.target_weight[row] > 0, 1e30, spoiled[row])  # as a fill value that was not declared
+    batches[1] = bad._replace(target=spoiled)
+    named = ", ".join(f"{bad.issue[row]} at ({bad.origin[row, 0]}, {bad.origin[row, 1]})" for row in (2, 5))
+    with pytest.raises(GlaciercastError) as caught:
+        run(tmp_path, train=train, validation=validation)
+    assert re.fullmatch(
+        rf"training unet_time: the {part} loss is (inf|nan) in epoch 1, batch \d, from the windows issued at step {re.escape(named)}; "
+        r"expected a finite value \(learning rate 0\.01\)",
+        str(caught.value),
+    )
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_a_batch_without_an_observed_target_teaches_nothing_but_an_epoch_of_them_is_an_error(tmp_path):
@@ -164,6 +179,109 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"cannot be read as a checkpoint: .*; delete it") as caught:
         run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+class FullDisk(Batches):
+    """Batches of which an epoch finds no room for files as large as the checkpoint."""
+
+    def __init__(self, checkpoint, epoch):
+        super().__init__(0, 4)
+        self.checkpoint, self.full = checkpoint, epoch
+
+    def set_epoch(self, epoch):
+        super().set_epoch(epoch)
+        if epoch == self.full:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.checkpoint.stat().st_size // 2, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_the_fit_goes_on_from_it(straight, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(GlaciercastError, match=r"training.ckpt: cannot be written: .*; what it held before is still there$") as caught:
+            run(tmp_path, train=FullDisk(tmp_path / CHECKPOINT, 2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.json", "metrics.csv", CHECKPOINT]
+    result, model, train = run(tmp_path)
+    assert train.epochs == [2, 3] and same_weights(model, straight.model) and losses(result) == losses(straight.result)
+
+
+ALL_AT_ONCE = CONFIG.model_copy(
+    update={"epochs": 10, "patience": 10, "schedule": "cosine", "warmup_epochs": 1.5, "teacher_start": 0.8, "teacher_epochs": 6}
+)
+
+
+def test_5_and_5_epochs_equal_10_bit_for_bit_with_schedule_teacher_and_dropout(tmp_path):
+    def made(seed=CONFIG.seed):
+        model = forecaster("lstm", seed=seed, hidden=5, dropout=0.3)
+        torch.nn.init.normal_(model.network.readout.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+        return model
+
+    ten, model, _ = run(tmp_path / "ten", ALL_AT_ONCE, model=made())
+    with pytest.raises(RuntimeError):
+        run(tmp_path / "five", ALL_AT_ONCE, train=Batches(0, 4, (5, 0)), model=made())
+    more, resumed, train = run(tmp_path / "five", ALL_AT_ONCE, model=made(seed=77))  # fresh weights do not matter: the checkpoint has them
+    assert train.epochs == [5, 6, 7, 8, 9] and same_weights(resumed, model)
+    assert [row | {"seconds": 0} for row in more.history] == [row | {"seconds": 0} for row in ten.history]
+    assert [row["teacher"] for row in ten.history] == pytest.approx([0.8 * max(0, 1 - epoch / 6) for epoch in range(10)])
+    assert model.network.teacher == 0
+
+
+def test_the_optimiser_follows_the_schedule_step_by_step(tmp_path, monkeypatch):
+    rates = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self, closure=None: rates.append(self.param_groups[0]["lr"]) or step(self, closure)
+    )
+    run(tmp_path, ALL_AT_ONCE)
+    assert rates == pytest.approx([0.01 * schedules.learning_rate(ALL_AT_ONCE, number, 4) for number in range(40)])
+
+
+def test_the_teacher_helps_in_training_only(tmp_path, monkeypatch):
+    given = []
+    original = registry.find("lstm").factory.forward
+
+    def spy(self, inputs, truth=None):
+        given.append((self.training, truth is not None, self.teacher))
+        return original(self, inputs, truth)
+
+    monkeypatch.setattr(registry.find("lstm").factory, "forward", spy)
+    config = CONFIG.model_copy(update={"epochs": 3, "teacher_start": 0.5, "teacher_epochs": 2})
+    run(tmp_path, config, model=forecaster("lstm", hidden=3))
+    assert given == [
+        *[(True, True, 0.5)] * 4, *[(False, False, 0.5)] * 2, *[(True, True, 0.25)] * 4, *[(False, False, 0.25)] * 2,
+        *[(True, False, 0.0)] * 4, *[(False, False, 0.0)] * 2,
+    ]  # fmt: skip
+
+
+def test_a_network_that_is_solved_for_is_solved_once(tmp_path):
+    model, train, validation = forecaster("pixel_linear", seasonal=False), Batches(0, 4), Batches(100, 2)
+    result = fit(model, train, validation, tmp_path, CONFIG, META)
+    expected = forecaster("pixel_linear", seasonal=False)
+    expected.network.solve(expected, train, validation)
+    assert same_weights(model, expected) and not model.training
+    with torch.no_grad():
+        squares, weight = (sum(part) for part in zip(*(model.loss(each) for each in validation), strict=True))
+    assert result.best_epoch == 1 and len(result.history) == 1
+    assert result.val_loss == pytest.approx((squares / weight).item(), rel=1e-6)
+    again = forecaster("pixel_linear", seasonal=False)
+    assert fit(again, train, validation, tmp_path, CONFIG, META) == result and same_weights(again, model)
+
+
+def test_weights_that_are_fixed_stay_and_make_another_fit(tmp_path):
+    def frozen():
+        model = forecaster()
+        model.network.requires_grad_(False)
+        model.network.readout.requires_grad_(True)
+        return model
+
+    before = {key: value.clone() for key, value in frozen().state_dict().items()}
+    _, model, _ = run(tmp_path, model=frozen())
+    changed = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed == {"network.readout.weight", "network.readout.bias"}
+    with pytest.raises(RunFolderError, match="holds a fit with another model"):
+        run(tmp_path)
 
 
 def test_the_checkpoint_leaves_the_reference_out_and_holds_no_code(tmp_path):
@@ -224,10 +342,10 @@ def test_a_fit_killed_with_sigkill_ends_as_a_straight_one_bit_for_bit(straight, 
 
 def test_the_patch_loader_is_told_the_epoch():
     from glaciercast.patches.sampling import EpochBatches
-    from glaciercast.training.module import set_epoch
+    from glaciercast.training.processes import set_epoch
 
     sampler = EpochBatches(10, 4)
     loader = torch.utils.data.DataLoader(list(range(10)), batch_sampler=sampler)
     set_epoch(loader, 7)
     assert sampler.epoch == 7
-    set_epoch([batch(TASK)], 1)  # a plain list has no order to tell
+    set_epoch(Batches(0, 1).batches, 1)  # a plain list has no order to tell

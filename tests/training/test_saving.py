@@ -1,13 +1,16 @@
 """Forecasters come back from disk as they were, and damage is one line."""
 
+import errno
 import json
+import resource
+from contextlib import contextmanager
 
 import pytest
 import torch
 from tests.models.batches import batch, training_data
 from tests.training.made import TASK, forecaster
 
-from glaciercast.errors import InputError
+from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.models import registry
 from glaciercast.training import saving
 
@@ -15,7 +18,7 @@ from glaciercast.training import saving
 def shaken(name="unet_time", **options):
     model = forecaster(name, **options)
     torch.nn.init.normal_(model.network.readout.weight)
-    return model
+    return model.eval()
 
 
 @pytest.mark.parametrize("model", [shaken(), shaken("lstm", hidden=3)], ids=["unet_time", "lstm"])
@@ -67,7 +70,7 @@ def cut_short_with_its_digest(folder):
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors: cannot be read: No such file"),
         (lambda folder: (folder / "model.json").unlink(), "model.json: cannot be read"),
         (lambda folder: damaged(folder, lambda s: s.update(options={"widths": [4, 16], "norm": "group"})), "does not fit .*size mismatch"),
-        (lambda folder: damaged(folder, lambda s: s.update(residual="none")), "does not fit .*reference.mean"),
+        (lambda folder: damaged(folder, lambda s: s.update(residual="none")), "does not fit the model of model.json"),
         (lambda folder: damaged(folder, lambda s: s.update(model="unet")), r"model.json: unknown network 'unet'|unknown model 'unet'"),
         (lambda folder: damaged(folder, lambda s: s.update(format=2)), "model.json: expected format 1, found 2"),
         (lambda folder: damaged(folder, lambda s: s.pop("task")), "model.json: recipe of a forecaster: key 'task' is missing"),
@@ -93,3 +96,44 @@ def test_no_file_is_ever_unpickled(tmp_path, monkeypatch):
     monkeypatch.setattr(pickle, "loads", refuse)
     monkeypatch.setattr(pickle, "Unpickler", refuse)
     saving.load(tmp_path)
+
+
+@contextmanager
+def files_no_larger_than(size):
+    """Let the system refuse larger files, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_leaves_the_model_that_was_there(tmp_path):
+    model = shaken()
+    saving.save(model, tmp_path, {})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    size = len(before["model.safetensors"])
+    with (
+        files_no_larger_than(size // 2),
+        pytest.raises(GlaciercastError, match=r"model.safetensors: cannot be written: .*; what it held before is still there$") as caught,
+    ):
+        saving.save(shaken(seed=2), tmp_path, {})
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_is_written_half_never_takes_the_place_of_a_whole(tmp_path):
+    path = tmp_path / "file"
+    with saving.whole(path) as partial:
+        partial.write_text("first")
+    with (
+        pytest.raises(GlaciercastError, match=r"file: cannot be written: No space left on device; what it held"),
+        saving.whole(path) as partial,
+    ):
+        partial.write_text("sec")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(KeyError), saving.whole(path) as partial:
+        partial.write_text("third")
+        raise KeyError
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]

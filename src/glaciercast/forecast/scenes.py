@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,50 +11,168 @@ import pandas as pd
 
 from glaciercast import grid
 from glaciercast.errors import InputError, LeakError
-from glaciercast.patches import sampling, splits, tiling
+from glaciercast.forecast.dataset import to_dataset
+from glaciercast.patches import splits
 from glaciercast.patches.series import Series
-from glaciercast.schema import ALIGNED
 
 if TYPE_CHECKING:
-    import xarray as xr
-    from torch import nn
+    import torch
+    from torch import Tensor, nn
 
     from glaciercast.models.task import Task
+    from glaciercast.patches.sampling import Batch
+    from glaciercast.patches.tiling import Tiling
+
+__all__ = ["check_model", "forecast_bands", "forecast_scene", "issue_step", "tiling_for", "to_dataset"]
+
+SIDE, MARGIN = 200, 25
+"""Side of the largest tile, and the overlap, of a network that takes any size (chosen by benchmarks/forecast.py)."""
+PIXELS = 40_000
+"""Pixels that pass through a network at once (chosen by benchmarks/forecast.py)."""
 
 
-def forecast_scene(forecaster: nn.Module, series: Series, task: Task, issue: int, batch_size: int = 64) -> np.ndarray:
+def forecast_scene(
+    forecaster: nn.Module, series: Series, task: Task, issue: int, n_target: int | None = None, tiling: Tiling | None = None
+) -> np.ndarray:
     """Forecast one whole scene from the steps up to `issue`.
 
-    Baselines work pixel by pixel and see the scene whole; networks see tiles of their patch size that overlap by half,
-    blended with a raised cosine.
+    Parameters
+    ----------
+    n_target
+        Leads to forecast; those of the task if None. Beyond them the forecaster goes on from its own forecasts (see `forecast.rolling`);
+        the first ones stay as they are, bit for bit.
+    tiling
+        How the scene is cut; `tiling_for` chooses if None.
 
     Returns
     -------
     numpy.ndarray
-        float32 (target step, variable, y, x), in physical units.
+        float32 (target step, target, y, x), in physical units.
+
+    Raises
+    ------
+    LeakError
+        If a step that is read was not available at the issue time.
+    InputError
+        If the leads cannot be reached, or the scene is smaller than a tile.
     """
     import torch
 
+    from glaciercast.forecast import rolling
+    from glaciercast.patches.tiling import Blender
+
+    wanted, block = task.n_target if n_target is None else n_target, task.n_target
+    rolling.check(forecaster, series, task, issue, wanted)
+    tiling = tiling_for(forecaster, series.shape, task.patch) if tiling is None else tiling
+    scene = torch.empty((-(-wanted // block) * block, len(task.targets), *series.shape), device=_device(forecaster))
+    forecaster.eval()
+    with torch.inference_mode():
+        for done in range(0, len(scene), block):
+            blender = Blender(tiling, scene[done : done + block])
+            for first, batch in _batches(series, task, issue, tiling, scene.device):
+                if done:
+                    numbers = range(first, first + len(batch.past))
+                    before = torch.stack([scene[(slice(done), slice(None), *tiling.window(number))] for number in numbers])
+                    batch = rolling.gone_on(batch, before, series, issue, block)
+                blender.add(first, forecaster(batch))
+    forecast: np.ndarray = scene[:wanted].cpu().numpy()
+    return forecast
+
+
+def forecast_bands(
+    forecaster: nn.Module, series: Series, task: Task, issue: int, levels: Sequence[float], tiling: Tiling | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forecast one whole scene with its quantiles, which are blended as the values are.
+
+    There are none beyond the trained leads: a forecaster that goes on from its own forecasts takes them for true, so its bands would be
+    too narrow.
+
+    Parameters
+    ----------
+    levels
+        Quantiles, each in (0, 1).
+
+    Returns
+    -------
+    values
+        float32 (target step, target, y, x), as `forecast_scene`.
+    quantiles
+        float32 (quantile, target step, target, y, x), physical units.
+
+    Raises
+    ------
+    LeakError
+        As `forecast_scene`.
+    InputError
+        If the forecaster states no quantiles, or not these; and as `forecast_scene`.
+    """
+    import torch
+
+    from glaciercast.forecast import rolling
+    from glaciercast.patches.tiling import Blender
+
+    quantiles: Callable[[Batch, Sequence[float]], Tensor] | None = getattr(forecaster, "quantiles", None)
+    if quantiles is None:
+        raise InputError(f"{getattr(forecaster, 'name', 'model')}: states no quantiles")
+    rolling.check(forecaster, series, task, issue, task.n_target)
+    tiling = tiling_for(forecaster, series.shape, task.patch) if tiling is None else tiling
+    scene = torch.empty((1 + len(levels), task.n_target, len(task.targets), *series.shape), device=_device(forecaster))
+    blender = Blender(tiling, scene)
+    forecaster.eval()
+    with torch.inference_mode():
+        for first, batch in _batches(series, task, issue, tiling, scene.device):
+            blender.add(first, torch.cat([forecaster(batch)[None], quantiles(batch, levels)]).movedim(1, 0))
+    both = scene.cpu().numpy()
+    return both[0], both[1:]
+
+
+def tiling_for(forecaster: nn.Module, shape: tuple[int, int], patch: int) -> Tiling:
+    """Return how a scene is cut for a forecaster.
+
+    Baselines work pixel by pixel or carry pixels far: they see the scene whole. Networks see tiles of their patch size that overlap by
+    half; those of which a pixel's forecast depends on what lies near, and not on the size of the patch (`any_size`), see large tiles.
+    """
+    from glaciercast.forecast.traits import of_networks
     from glaciercast.models.base import Baseline
+    from glaciercast.patches.tiling import Tiling
+
+    if isinstance(forecaster, Baseline):
+        return Tiling(shape, shape, 0)
+    if not of_networks(forecaster, "any_size"):
+        return Tiling(shape, (patch, patch), patch // 2)
+    tile = (_side(shape[0]), _side(shape[1]))
+    return Tiling(shape, tile, min(MARGIN, min(tile) // 2))
+
+
+def _side(size: int) -> int:
+    """Return the side of as few tiles as cover `size` pixels with sides up to `SIDE`, a multiple of 8 where the scene allows it."""
+    count = max(1, -(-(size - MARGIN) // (SIDE - MARGIN)))
+    even = -(-(size + (count - 1) * MARGIN) // count)
+    return min(size, -(-even // 8) * 8)
+
+
+def _batches(series: Series, task: Task, issue: int, tiling: Tiling, device: torch.device) -> Iterator[tuple[int, Batch]]:
+    """Yield the windows of the tiles, some at a time, each time with the number of the first; they are cut straight from the cache."""
+    from glaciercast.patches.sampling import Batch, PatchDataset
 
     history = np.arange(issue - task.history + 1, issue + 1)
     splits.check_available(series.available_at, series.available_at[issue], history)
-    whole = isinstance(forecaster, Baseline)
-    tile = series.shape if whole else (task.patch, task.patch)
-    overlap = 0 if whole else task.patch // 2
-    origins = np.zeros((1, 2), "int64") if whole else tiling.tile_origins(series.shape, task.patch, overlap)
-    dataset = sampling.PatchDataset(
-        series.cache, np.array([issue]), origins, task, series.season, series.season_index, tile, series.statics, with_target=False
-    )
-    blender = tiling.Blender(series.shape, tile, overlap, leading=(task.n_target, len(task.targets)))
-    forecaster.eval()
-    with torch.inference_mode():
-        for start in range(0, len(origins), batch_size):
-            rows = range(start, min(start + batch_size, len(origins)))
-            tiles = forecaster(dataset.__getitems__(list(rows))).numpy()
-            for row, values in zip(rows, tiles, strict=True):
-                blender.add(values, origins[row])
-    return blender.finish()
+    windows = PatchDataset(
+        series.cache, np.array([issue]), tiling.origins, task, series.season, series.season_index, tiling.tile, series.statics,
+        with_target=False,
+    )  # fmt: skip
+    size = max(1, PIXELS // (tiling.tile[0] * tiling.tile[1]))
+    for first in range(0, len(tiling), size):
+        batch = windows.__getitems__(range(first, min(first + size, len(tiling))))
+        yield first, Batch(*(None if part is None else part.to(device) for part in batch))  # type: ignore[arg-type]
+
+
+def _device(forecaster: nn.Module) -> torch.device:
+    """Return where a forecaster computes; baselines with nothing to hold compute on the CPU."""
+    import torch
+
+    held = next(chain(forecaster.parameters(), forecaster.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 def issue_step(series: Series, history: int, issue_time: str | None) -> int:
@@ -99,24 +219,3 @@ def check_model(meta: dict[str, Any], residual: str | None, series: Series, issu
         raise LeakError(
             f"issue time {str(issued)[:10]}: the model was fitted on frames up to {str(fitted)[:10]}; train it on an earlier part"
         )
-
-
-def to_dataset(values: np.ndarray, series: Series, issue: int, task: Task, model: str) -> xr.Dataset:
-    """Return a forecast (target step, variable, y, x) as a CF dataset with valid times, issue time, CRS and units."""
-    import xarray as xr
-
-    steps = np.arange(issue + 1, issue + 1 + values.shape[0])
-    coords = {
-        **grid.coordinates(series.geobox),
-        "time": ("time", series.starts[steps].to_numpy(), {"standard_name": "time", "bounds": "time_bounds"}),
-        "lead": ("time", np.arange(1, len(steps) + 1), {"long_name": "lead time in steps", "units": "1"}),
-        "issue_time": ((), series.available_at[issue], {"standard_name": "forecast_reference_time"}),
-    }
-    bounds = np.stack([series.starts[steps].to_numpy(), series.ends[steps].to_numpy()], axis=1)
-    data = {name: (("time", "y", "x"), values[:, i], ALIGNED.variables[name].attributes()) for i, name in enumerate(task.targets)}
-    attributes: dict[str, object] = {
-        "Conventions": "CF-1.11",
-        "model": model,
-        **{k: series.attributes[k] for k in ("title", "attribution", "comment") if k in series.attributes},
-    }
-    return xr.Dataset({**data, "time_bounds": (("time", "bounds"), bounds)}, coords=coords, attrs=attributes)

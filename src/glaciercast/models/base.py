@@ -9,7 +9,8 @@ To add an architecture, write one file in this folder with a `Network` under `re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,22 @@ class Network(Model):
         (b, n_target, K·W, y, x): what is added to the reference, in standard deviations; with K > 1, the head's other parameters after it.
         """
         raise NotImplementedError
+
+
+@runtime_checkable
+class Solvable(Protocol):
+    """A network that is solved for, in one pass or by a library of its own, and not trained by gradients."""
+
+    def solve(self, forecaster: nn.Module, train: Iterable[Batch], validation: Iterable[Batch]) -> None:
+        """Take the weights that fit the training batches best; the validation batches choose what is not fitted.
+
+        Parameters
+        ----------
+        forecaster
+            The `ResidualForecaster` around this network, whose `read` gives what the network sees and the reference.
+        train, validation
+            Batches with targets.
+        """
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -11,23 +11,27 @@ from torch import Tensor, nn
 from glaciercast.config import Config
 from glaciercast.errors import InputError
 from glaciercast.models.base import Network
-from glaciercast.models.task import Task
+from glaciercast.models.ports import Inputs, Ports
+from glaciercast.models.recurrent import Repeated, decode, gated
 from glaciercast.models.registry import register
+from glaciercast.models.task import Task
+
+State = tuple[Tensor, Tensor]
 
 
 class LstmOptions(Config):
     """Options of `lstm`; the defaults are the small preset for a CPU."""
 
     hidden: int = Field(default=128, ge=1, description="units of the hidden state")
-    season: bool = Field(default=False, description="feed the season's sine and cosine too, which the study did not")
+    season: bool = Field(default=True, description="read the season's sine and cosine too, which the study did not")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the hidden state that the read-out misses in training")
 
 
 class PeepholeCell(nn.Module):
-    """One step of an LSTM whose gates see the cell state (Gers, Schraudolph & Schmidhuber 2002, J. Mach. Learn. Res. 3, 115–143).
+    """One step of an LSTM whose gates see the cell state: `recurrent.gated` of W x + U h + b.
 
-    i = σ(W_i x + U_i h + p_i∘c + b_i), f = σ(W_f x + U_f h + p_f∘c + b_f), g = tanh(W_g x + U_g h + b_g),
-    c' = f∘c + i∘g, o = σ(W_o x + U_o h + p_o∘c' + b_o), h' = o∘tanh(c').
-    The forget gate's bias starts at 1 and the peepholes at 0. Rows of W, U and b are in the order i, f, g, o.
+    The forget gate's bias starts at 1 (Jozefowicz, Zaremba & Sutskever 2015, Proc. Mach. Learn. Res. 37, 2342–2350) and the peepholes at 0.
+    Rows of W, U and b are in the order i, f, g, o.
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
@@ -41,69 +45,92 @@ class PeepholeCell(nn.Module):
             nn.init.orthogonal_(self.recurrent[gate * hidden : (gate + 1) * hidden])
         nn.init.ones_(self.bias[hidden : 2 * hidden])
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, state: State) -> State:
         """Take one step from input (b, inputs) and state (h, c), (b, hidden) each; return the new state."""
-        return self.step(self.project(x), state)
+        return self.step(self.project(x), state, Repeated(self.recurrent))
 
     def project(self, x: Tensor) -> Tensor:
         """Return W x + b for any leading shape: the part of a step that needs no state, so that a sequence takes one product."""
         return nn.functional.linear(x, self.weight, self.bias)
 
-    def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Take one step from W x + b, (b, 4 hidden), and state (h, c)."""
+    def step(self, projected: Tensor, state: State, recurrent: Repeated) -> State:
+        """Take one step from W x + b, (b, 4 hidden), and state (h, c); `recurrent` is U, the same for all steps of a pass."""
         h, c = state
-        i, f, g, o = torch.addmm(projected, h, self.recurrent.t()).chunk(4, dim=1)
-        p_i, p_f, p_o = self.peephole
-        c_new = torch.sigmoid(f + p_f * c) * c + torch.sigmoid(i + p_i * c) * torch.tanh(g)
-        h_new = torch.sigmoid(o + p_o * c_new) * torch.tanh(c_new)
-        return h_new, c_new
+        return gated(recurrent(projected, h), c, self.peephole)
 
 
 @register("lstm", kind="network", summary="Encoder–decoder LSTM with peepholes over flattened patches (the study's model); one patch size.")
 class LstmEncoderDecoder(Network):
     """Encode the input frames, copy h and c to the decoder, and let it feed on its own forecasts.
 
-    The decoder starts from the values of the last input frame. The read-out starts at zero: an untrained network forecasts the reference.
+    The encoder reads all channels of a frame, the season and the statics; the decoder reads the targets' values in the step before, the
+    reference forecast of its step and the season. The read-out starts at zero: an untrained network forecasts the reference.
+
+    Preset ``paper`` follows the study, Müller's thesis of 2023, in what is known of it here: flattened patches of 50×50 pixels and no
+    season. How many hidden units it had is not; 1024 is our choice.
     """
 
     Options = LstmOptions
+    presets = {"paper": {"hidden": 1024, "season": False}}  # noqa: RUF012
 
-    def __init__(self, task: Task, options: Config | None = None) -> None:
-        super().__init__(task, options)
+    def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
+        super().__init__(task, options, ports)
         chosen = cast(LstmOptions, self.options)
+        hidden, pixels, season = chosen.hidden, task.patch**2, 2 if chosen.season else 0
         self.season = chosen.season
-        self.pixels = len(task.variables) * task.patch**2
-        extra = 2 if chosen.season else 0
-        self.encoder = PeepholeCell(2 * self.pixels + extra, chosen.hidden)
-        self.decoder = PeepholeCell(self.pixels + extra, chosen.hidden)
-        self.readout = nn.Linear(chosen.hidden, self.pixels)
+        self.encoder = PeepholeCell(self.ports.frame * pixels + season, hidden)
+        self.decoder = PeepholeCell(self.ports.targets * pixels + season, hidden)
+        self.again = nn.Linear(self.ports.targets * pixels, 4 * hidden, bias=False)  # what the decoder reads of its own forecast
+        self.statics = nn.Linear(self.ports.statics * pixels, 4 * hidden, bias=False) if self.ports.statics else None
+        self.dropout = nn.Dropout(chosen.dropout)
+        self.readout = nn.Linear(hidden, self.ports.out * pixels)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
 
-    def forward(self, x: Tensor, season: Tensor) -> Tensor:
-        """Map (b, n_input, 2V, y, x) and (b, n_input + n_target, 2) to (b, n_target, V, y, x); see `Network`.
+    def forward(self, inputs: Inputs, truth: Tensor | None = None) -> Tensor:
+        """Map `inputs` to (b, n_target, K·W, y, x); see `Network`.
 
         Raises
         ------
         InputError
             If the patch has another size than the task's.
         """
-        patch, variables = self.task.patch, len(self.task.variables)
-        if x.shape[-2:] != (patch, patch):
-            raise InputError(f"lstm: expected patches of {patch}×{patch} pixels, as trained, found {x.shape[-2]}×{x.shape[-1]}")
-        steps = x.shape[1]
-        frames = x.flatten(2)
-        if self.season:
-            frames = torch.cat([frames, season[:, :steps]], dim=2)
-        h = x.new_zeros(len(x), self.encoder.recurrent.shape[1])
-        state = (h, h)
-        for projected in self.encoder.project(frames).unbind(1):
-            state = self.encoder.step(projected, state)
-        frame = x[:, -1, :variables].flatten(1)
-        forecasts = []
-        for lead in range(self.task.n_target):
-            fed = torch.cat([frame, season[:, steps + lead]], dim=1) if self.season else frame
-            state = self.decoder(fed, state)
-            frame = self.readout(state[0])
-            forecasts.append(frame)
-        return torch.stack(forecasts, dim=1).reshape(len(x), -1, variables, patch, patch)
+        size, patch = inputs.frames.shape[-2:], self.task.patch
+        if size != (patch, patch):
+            raise InputError(f"{self.name}: expected patches of {patch}×{patch} pixels, as trained, found {size[0]}×{size[1]}")
+        states = self.encode(inputs)
+        memory = self.remember([h for h, _ in states])
+        ahead = self.decoder.project(self._flat(inputs.future, inputs.season[:, len(states) :])).unbind(1)
+        recurrent, again, readout = (Repeated(weight) for weight in (self.decoder.recurrent, self.again.weight, self.readout.weight))
+        bias = self.readout.bias.expand(len(inputs.frames), -1)
+
+        def step(lead: int, values: Tensor, state: State) -> tuple[Tensor, State]:
+            state = self.decoder.step(again(ahead[lead], values.flatten(1)), state, recurrent)
+            out = readout(bias, self.dropout(self.look_back(state[0], memory)))
+            return out.reshape(len(out), -1, patch, patch), state
+
+        return decode(step, states[-1], inputs, truth, self.teacher)
+
+    def encode(self, inputs: Inputs) -> list[State]:
+        """Return the state (h, c) after each input frame, (b, hidden) each."""
+        steps = inputs.frames.shape[1]
+        projected = self.encoder.project(self._flat(inputs.frames, inputs.season[:, :steps]))
+        if self.statics is not None:  # as if they stood in every frame, in one product
+            projected = projected + self.statics(inputs.statics.flatten(1))[:, None]
+        h = projected.new_zeros(len(projected), self.encoder.recurrent.shape[1])
+        recurrent, states = Repeated(self.encoder.recurrent), [(h, h)]
+        for one in projected.unbind(1):
+            states.append(self.encoder.step(one, states[-1], recurrent))
+        return states[1:]
+
+    def remember(self, states: list[Tensor]) -> tuple[Tensor, ...]:
+        """Return what the decoder keeps of the encoder's hidden states, (b, hidden) each, beside the last: nothing."""
+        return ()
+
+    def look_back(self, h: Tensor, memory: tuple[Tensor, ...]) -> Tensor:
+        """Return what is read out of the decoder's hidden state (b, hidden): the state itself."""
+        return h
+
+    def _flat(self, frames: Tensor, season: Tensor) -> Tensor:
+        """Return the pixels of frames (b, step, channel, y, x) in one row a step, and the season after them if it is read."""
+        return torch.cat([frames.flatten(2), season], dim=2) if self.season else frames.flatten(2)

@@ -190,6 +190,14 @@ def rebuild(recipe: dict[str, Any]) -> Forecaster:
     InputError
         If a key is missing, or the registry refuses.
     """
+    if "calibrated" in recipe:
+        from glaciercast.models import conformal  # here: it builds on this module
+
+        return conformal.rebuild(recipe)
+    if "members" in recipe:
+        from glaciercast.models import ensemble
+
+        return ensemble.rebuild(recipe)
     missing = {"model", "options", "task", "residual"} - recipe.keys()
     if missing:
         raise InputError(f"recipe of a forecaster: key '{sorted(missing)[0]}' is missing")

@@ -42,6 +42,8 @@ class Batch(NamedTuple):
         float32 (b, H, 2) and (b, T, 2): sine and cosine of the phase of the year.
     index_past, index_future
         int64 (b, H) and (b, T): season, 0 … period − 1.
+    issue
+        int64 (b,): number of the issue step.
     origin
         int64 (b, 2): row and column of the patch's first pixel in the scene.
     statics
@@ -57,6 +59,7 @@ class Batch(NamedTuple):
     season_future: Tensor
     index_past: Tensor
     index_future: Tensor
+    issue: Tensor
     origin: Tensor
     statics: Tensor
     target: Tensor | None
@@ -118,6 +121,7 @@ class PatchDataset(Dataset[Batch]):
             season_future=self.season[future_steps],
             index_past=self.season_index[past_steps],
             index_future=self.season_index[future_steps],
+            issue=torch.from_numpy(steps),
             origin=torch.from_numpy(origin),
             statics=torch.from_numpy(np.stack([self._statics_at(*corner) for corner in origin])),
             target=target,

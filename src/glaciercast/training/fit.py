@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from glaciercast import config as configs
 from glaciercast import progress, runs
-from glaciercast.errors import InputError, RunFolderError
-from glaciercast.models.base import Forecaster, parameter_count
+from glaciercast.errors import GlaciercastError, InputError, RunFolderError
+from glaciercast.models.base import Forecaster, Solvable, parameter_count
 from glaciercast.models.residual import ResidualForecaster
-from glaciercast.training import saving
+from glaciercast.training import energy, logs, processes, saving
 from glaciercast.training.config import TrainingConfig
-from glaciercast.training.record import trained_state
+from glaciercast.training.record import Record, trained_state
 
 if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch
@@ -25,12 +28,25 @@ CHECKPOINT = "training.ckpt"
 
 @dataclass(frozen=True)
 class FitResult:
-    """Outcome of a fit: epoch of the best weights (from 1), their validation loss, seconds of training, and the losses of every epoch."""
+    """Outcome of a fit.
+
+    Attributes
+    ----------
+    best_epoch, val_loss
+        Epoch whose weights were kept (from 1), and their validation loss.
+    seconds
+        Of training.
+    history
+        A row an epoch (see `training.record.Record`).
+    energy
+        What it took (see `training.energy.Meter`); empty if that was not tracked.
+    """
 
     best_epoch: int
     val_loss: float
     seconds: float
     history: list[dict[str, float]]
+    energy: dict[str, Any]
 
 
 def fit(
@@ -43,18 +59,18 @@ def fit(
 ) -> FitResult:
     """Fit `forecaster` in place, leave it with its best weights in evaluation mode, and save it in `folder`.
 
-    The loss is Σ w (p − t)² / Σ w in normalised units over what was observed. After each epoch a checkpoint replaces the last one; a fit
-    that was killed resumes from it and ends with the same weights, bit for bit on a CPU with as many threads. A folder that holds the
-    finished fit is loaded instead.
+    The loss is Σ w · loss / Σ w of the forecaster's head over what was observed. After each epoch a checkpoint replaces the last one; a fit
+    that was killed resumes from it and ends with the same weights, bit for bit on a CPU with as many threads. A network that is `Solvable`
+    is solved for once instead. A folder that holds the finished fit is loaded.
 
     Parameters
     ----------
     forecaster
-        A `ResidualForecaster`, with fresh weights drawn from `config.seed` (`models.residual.build`).
+        A `ResidualForecaster`, with fresh weights drawn from `config.seed` (`models.residual.build`) or those of another fit.
     train_loader, val_loader
         Iterables of `Batch` with targets. Where the training loader, its sampler or its batch sampler has a ``set_epoch``, it is called.
     folder
-        Gets ``model.safetensors``, ``model.json`` and ``fit.json``; ``training.ckpt`` while unfinished.
+        Gets ``model.safetensors``, ``model.json``, ``fit.json`` and ``metrics.csv``; ``training.ckpt`` while unfinished.
     config
         How to fit.
     meta
@@ -65,11 +81,11 @@ def fit(
     RunFolderError
         If the folder holds another fit.
     InputError
-        If the forecaster has no weights to train, or a file of the folder cannot be read.
+        If the forecaster has no weights to train, a file of the folder cannot be read, or a device or package is missing.
     GlaciercastError
-        If a loss is not finite or nothing was observed.
+        If a loss is not finite, nothing was observed, or the disk is full.
     """
-    if not isinstance(forecaster, ResidualForecaster) or parameter_count(forecaster) == 0:
+    if not isinstance(forecaster, ResidualForecaster) or not (isinstance(forecaster.network, Solvable) or parameter_count(forecaster)):
         raise InputError(f"{forecaster.name}: has no weights to train")
     folder = Path(folder)
     digest = configs.digest(identity(forecaster, config, meta))
@@ -78,25 +94,79 @@ def fit(
         saving.load_weights(forecaster, folder)
         progress.note(f"{folder}: fitted before, loaded")
         return FitResult(**{key: state[key] for key in FitResult.__dataclass_fields__})
+    check_options(config)
     folder.mkdir(parents=True, exist_ok=True)
     runs.write_json(folder / STATE, {"digest": digest, "status": "running"})
+    if isinstance(forecaster.network, Solvable):
+        record = _solve(forecaster, forecaster.network, train_loader, val_loader, config)
+    else:
+        from glaciercast.training import trainer  # imports lightning, which takes seconds
 
-    from glaciercast.training import module  # imports lightning, which takes seconds
-
-    record = module.run(forecaster, train_loader, val_loader, folder / CHECKPOINT, config)
+        record = trainer.run(forecaster, train_loader, val_loader, folder / CHECKPOINT, config)
     forecaster.load_state_dict({**forecaster.state_dict(), **record.best})
     forecaster.eval()
+    logs.write_metrics(record.history, folder)
     saving.save(forecaster, folder, meta)
-    finished = {"best_epoch": record.best_epoch, "val_loss": record.best_loss, "seconds": record.seconds, "history": record.history}
-    runs.write_json(folder / STATE, {"digest": digest, "status": "finished", **finished})
+    result = FitResult(record.best_epoch, record.best_loss, record.seconds, record.history, record.energy)
+    runs.write_json(folder / STATE, {"digest": digest, "status": "finished", **vars(result)})
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    return FitResult(record.best_epoch, record.best_loss, record.seconds, record.history)
+    return result
+
+
+def check_options(config: TrainingConfig) -> None:
+    """Refuse what this machine cannot do, before anything is fitted or written.
+
+    Raises
+    ------
+    InputError
+        If there are too few devices, a package is missing, or a country is unknown.
+    """
+    processes.use_cuda(config)
+    if config.tensorboard:
+        logs.check_tensorboard()
+    if config.energy:
+        energy.check_codecarbon(config)
+
+
+def mean_loss(forecaster: ResidualForecaster, batches: Iterable[Batch]) -> float:
+    """Return Σ w · loss / Σ w over all batches, of the forecaster as it is used: free of the truth, in evaluation mode.
+
+    Raises
+    ------
+    GlaciercastError
+        If nothing was observed, or the loss is not finite.
+    """
+    forecaster.eval()
+    sums = torch.zeros(2, dtype=torch.float64)
+    with torch.no_grad():
+        for batch in batches:
+            sums += torch.stack(forecaster.loss(batch)).double()
+    if sums[1] == 0:
+        raise GlaciercastError(f"{forecaster.name}: no target pixel of the validation part was observed")
+    if not bool(sums.isfinite().all()):
+        raise GlaciercastError(f"{forecaster.name}: the validation loss is {float(sums[0])}; expected a finite value")
+    return float(sums[0] / sums[1])
 
 
 def identity(forecaster: Forecaster, config: TrainingConfig, meta: dict[str, Any]) -> dict[str, Any]:
-    """Return what makes two fits the same: recipe, shapes of the weights, training options and `meta`."""
+    """Return what makes two fits the same: recipe, shapes of the weights, which are fixed, training options and `meta`."""
     shapes = {key: list(value.shape) for key, value in trained_state(forecaster).items()}
-    return {"recipe": forecaster.recipe(), "shapes": shapes, "config": configs.plain(config), "meta": meta}
+    fixed = [key for key, value in forecaster.named_parameters() if not value.requires_grad]
+    return {"recipe": forecaster.recipe(), "shapes": shapes, "fixed": fixed, "config": configs.plain(config), "meta": meta}
+
+
+def _solve(
+    forecaster: ResidualForecaster, network: Solvable, train_loader: Iterable[Batch], val_loader: Iterable[Batch], config: TrainingConfig
+) -> Record:
+    """Solve for the weights in one pass, and record it as one epoch."""
+    with energy.metered(config, {}) as meter, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        meter.start()
+        started = time.perf_counter()
+        network.solve(forecaster, train_loader, val_loader)
+        loss = mean_loss(forecaster, val_loader)
+        row = {"epoch": 1, "val_loss": loss, "seconds": time.perf_counter() - started}
+        return Record(history=[row], best_epoch=1, energy=meter.stop())
 
 
 def _state(folder: Path, digest: str) -> dict[str, Any]:

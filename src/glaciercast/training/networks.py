@@ -15,9 +15,9 @@ from glaciercast.training.fit import FitResult, fit
 
 if TYPE_CHECKING:
     from glaciercast.models.base import TrainingData
-    from glaciercast.models.task import Task
     from glaciercast.models.heads import Head
     from glaciercast.models.residual import ResidualForecaster
+    from glaciercast.models.task import Task
     from glaciercast.patches.series import Series
     from glaciercast.patches.splits import Part, TimeSplit
 
@@ -39,27 +39,21 @@ def fit_network(
     stride
         Pixels between training patches.
     """
+    forecaster = fresh(name, task, data, settings.seed, residual=residual, preset=preset, head=head, options=options)
+    train = sampling.loader(windows(series, task, split, "train", stride), settings.batch_size, settings.seed)
+    validation = sampling.loader(windows(series, task, split, "validation", stride), settings.batch_size, shuffle=False)
+    meta = {**describe(series, split), "stride": stride, "training": configs.plain(settings)}
+    return forecaster, fit(forecaster, train, validation, folder, settings, meta)
+
+
+def fresh(
+    name: str, task: Task, data: TrainingData, seed: int, *, residual: str = "none", preset: str = "small", head: Head | None = None,
+    options: dict[str, Any] | None = None,
+) -> ResidualForecaster:  # fmt: skip
+    """Return a network with fresh weights, around it the normaliser and the reference of the training frames."""
     stats = normalise.fit(data.values, data.observed)
     reference = registry.create("climatology", task).fit(data) if residual == "climatology" else None
-    forecaster = residuals.build(
-        name, task, residual, stats, reference, seed=settings.seed, head=head, preset=preset, **(options or {})
-    )
-    loaders = {}
-    for part in ("train", "validation"):
-        dataset = windows(series, task, split, part, stride)
-        loaders[part] = sampling.loader(dataset, settings.batch_size, settings.seed, shuffle=part == "train")
-    meta = {
-        "data": series.fingerprint,
-        "cadence": series.attributes["cadence"],
-        "grid": grid.describe(series.geobox),
-        "corner": [series.geobox.boundingbox.left, series.geobox.boundingbox.top],
-        "fitted_until": str(series.available_at[: split.targets["validation"].stop].max()),
-        "split": {part: [steps.start, steps.stop] for part, steps in split.targets.items()},
-        "stride": stride,
-        "training": configs.plain(settings),
-    }
-    fitted = fit(forecaster, loaders["train"], loaders["validation"], folder, settings, meta)
-    return forecaster, fitted
+    return residuals.build(name, task, residual, stats, reference, seed=seed, head=head, preset=preset, **(options or {}))
 
 
 def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: int) -> sampling.PatchDataset:
@@ -68,3 +62,15 @@ def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: in
     return sampling.PatchDataset(
         series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch), series.statics
     )
+
+
+def describe(series: Series, split: TimeSplit) -> dict[str, Any]:
+    """Return what a forecaster's file tells of the cube that it was fitted on, as plain JSON types."""
+    return {
+        "data": series.fingerprint,
+        "cadence": series.attributes["cadence"],
+        "grid": grid.describe(series.geobox),
+        "corner": [series.geobox.boundingbox.left, series.geobox.boundingbox.top],
+        "fitted_until": str(series.available_at[: split.targets["validation"].stop].max()),
+        "split": {part: [steps.start, steps.stop] for part, steps in split.targets.items()},
+    }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from glaciercast import runs
-from glaciercast.errors import InputError
+from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.models.base import Forecaster
 from glaciercast.models.residual import rebuild
 
@@ -20,15 +23,23 @@ def save(forecaster: Forecaster, folder: str | Path, meta: dict[str, Any]) -> No
     """Write weights, fitted values and recipe of `forecaster`, with `meta` (plain JSON types) beside them.
 
     Each file appears whole or not at all, and the recipe carries the weights' SHA-256: halves of two models are never taken for one.
+
+    Raises
+    ------
+    GlaciercastError
+        If the weights cannot be written, for instance because the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_model
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (WEIGHTS + ".partial")
-    save_model(forecaster, str(partial))
-    sha256 = _sha256(partial)
-    partial.replace(folder / WEIGHTS)
+    with whole(folder / WEIGHTS) as partial:
+        try:
+            save_model(forecaster, str(partial))
+        except SafetensorError as error:  # its way to say that the system refused a write
+            raise OSError(str(error)) from error
+        sha256 = _sha256(partial)
     runs.write_json(folder / MODEL, {"format": FORMAT, **forecaster.recipe(), "weights_sha256": sha256, "meta": meta})
 
 
@@ -49,6 +60,11 @@ def load(folder: str | Path) -> tuple[Forecaster, dict[str, Any]]:
     load_weights(forecaster, folder)
     meta = stored.get("meta")
     return forecaster, meta if isinstance(meta, dict) else {}
+
+
+def weights_sha256(folder: str | Path) -> str:
+    """Return the SHA-256 of the weights that `save` wrote, which identifies them."""
+    return str(_stored(Path(folder))["weights_sha256"])
 
 
 def load_weights(forecaster: Forecaster, folder: str | Path) -> None:
@@ -74,6 +90,28 @@ def load_weights(forecaster: Forecaster, folder: str | Path) -> None:
     except (SafetensorError, RuntimeError) as error:
         raise InputError(f"{path}: does not fit the model of {MODEL}: {' '.join(str(error).split()):.300}") from error
     forecaster.eval()
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a file to write beside `path`, whose place it takes once it is on the disk as a whole.
+
+    Raises
+    ------
+    GlaciercastError
+        If the system refuses a write, as a full disk does; what `path` held is still there.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file)
+        partial.replace(path)
+    except OSError as error:
+        kept = "what it held before is still there" if path.exists() else "there was none before"
+        raise GlaciercastError(f"{path}: cannot be written: {error.strerror or error}; {kept}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _stored(folder: Path) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class ModelSpec(Config):
     def label(self) -> str:
         """The name under which results keep the model."""
         size = "" if self.preset == "small" else f"-{self.preset}"
-        return self.title or f"{self.name}{size}" + ("" if self.residual == "none" else f"+{self.residual}")
+        head = "" if self.head.kind == "value" else f"-{self.head.kind}"
+        return self.title or f"{self.name}{size}{head}" + ("" if self.residual == "none" else f"+{self.residual}")
 
 
 class BenchmarkConfig(Config):
