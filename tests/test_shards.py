@@ -25,13 +25,13 @@ def made(folder, values, **other):
 @given(
     rows=st.sampled_from([1, 40, 256, 257, 600]),
     columns=st.sampled_from([1, 255, 512, 800, 1300]),
-    dtype=st.sampled_from(["float32", "bool"]),
+    dtype=st.sampled_from(["float32", "bool", "uint16"]),
     codec=st.sampled_from([("lz4", 1, "shuffle"), ("zstd", 1, "shuffle"), ("zlib", 3, "bitshuffle"), ("lz4", 1, "noshuffle")]),
     empty=st.sampled_from(["nothing", "a corner", "all"]),
 )
 def test_a_date_is_the_file_that_zarr_writes(tmp_path_factory, rows, columns, dtype, codec, empty):
     values = (np.random.default_rng(rows + columns).random((rows, columns)) + 0.5).astype("float32").round(2)
-    values = values if dtype == "float32" else values > 1
+    values = values if dtype == "float32" else values > 1 if dtype == "bool" else (values * 1000).astype("uint16")
     corner = {"nothing": 0, "a corner": 300, "all": 10_000}[empty]
     values[:corner, :corner] = np.nan if dtype == "float32" else False
     array, folder = made(

@@ -351,5 +351,6 @@ def test_the_demo_reads_what_the_simulation_writes(tmp_path):
     assert summary["build"]["scenes"] == written == 77 and summary["align"]["steps"] == 84
     results = summary["benchmark"]
     assert results["leads"] == [1, 2, 3, 4] and results["site"]["is_glacier"] and "Simulated, not real" in results["site"]["note"]
-    assert results["models"]["climatology"]["mse"] < results["models"]["same_season"]["mse"] < results["models"]["persistence"]["mse"]
+    mse = {name: model["mse"] for name, model in results["models"].items()}
+    assert max(mse["climatology"], mse["same_season"]) < mse["persistence"]  # one test year may well be like the one before it
     assert (tmp_path / "run" / "figures" / "scenes.png").is_file()

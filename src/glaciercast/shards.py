@@ -19,7 +19,7 @@ EMPTY = np.uint64(2**64 - 1)
 _INDEX = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 _KEYS = {"name": "default", "configuration": {"separator": "/"}}
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
-_FILLS = {"bool": False, "float32": np.nan}
+_FILLS = {"bool": False, "float32": np.nan, "uint16": 0}
 """Type → the only fill value that is written here."""
 
 
@@ -69,7 +69,7 @@ def layout(folder: Path) -> Layout | None:
         and packing.get("index_location", "end") == "end"
         and one[0] == 1
         and told["chunk_grid"] == {"name": "regular", "configuration": {"chunk_shape": whole}}
-        and told["fill_value"] == ("NaN" if dtype.kind == "f" else False)
+        and told["fill_value"] == ("NaN" if dtype.kind == "f" else _FILLS[dtype.name])
         and not told.get("storage_transformers")
     )
     return made if ours else None

@@ -212,7 +212,7 @@ def test_the_manifest_says_what_was_read_and_what_was_dropped(tmp_path, reader):
     facts = build_velocity([made], ItsliveConfig(), GRID, reader, tmp_path / "cube.zarr")
     entries = [json.loads(line) for line in store.manifest_path(tmp_path / "cube.zarr").read_text().splitlines()]
     region = next(entry for entry in entries if entry["kind"] == "region")
-    assert region["at"] == [[0, 60], [0, 30], [0, 40]] and set(region["sha256"]) == {"vx", "vy", "v_error"}
+    assert region["at"] == [[0, 60], [0, 30], [0, 40]] and set(region["xxh128"]) == {"vx", "vy", "v_error"}
     assert region["counts"] == {"observations": facts["observations"], **facts["dropped"]}
     assert region["items"][0]["item"] == "cube" and region["items"][0]["asset"] == "zarr"
 

@@ -75,7 +75,7 @@ def test_a_local_window_and_its_facts(landsat, reader, tmp_path):
     assert facts.pop("accessed").startswith("20")
     assert facts == {
         "item": landsat[0].id, "collection": "landsat-c2-l2", "asset": "green", "href": path_of(landsat[0], "green"),
-        "sha256": store.checksum(values), "shape": [30, 40],
+        "xxh128": store.checksum(values), "shape": [30, 40],
     }  # fmt: skip
     assert not list(tmp_path.rglob("*.tif"))  # a local file is not copied
 
@@ -133,7 +133,7 @@ def test_no_overlap_has_facts_but_no_band(remote, reader, tmp_path):
     far = GeoBox((10, 10), Affine(30, 0, 100, 0, -30, 100), "EPSG:32643")
     fetched = Fetcher(reader, RawCache(tmp_path)).fetch(remote, "green", far)
     assert fetched.band is None
-    assert (fetched.facts["sha256"], fetched.facts["shape"]) == (None, None)
+    assert (fetched.facts["xxh128"], fetched.facts["shape"]) == (None, None)
     assert Fetcher(reader).estimate(remote, "green", far) == 0
 
 

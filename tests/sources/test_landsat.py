@@ -249,7 +249,7 @@ def test_facts_tell_packing_and_processing(tmp_path):
     wanted = {"green": (2.75e-5, -0.2, 0), "lwir11": (0.00341802, 149.0, 0), "qa_pixel": (None, None, 1)}
     for asset, packing in wanted.items():
         assert tuple(by_asset[asset][key] for key in ("scale", "offset", "nodata")) == packing
-        assert by_asset[asset]["baseline"] == "02 L2SP T1" and len(by_asset[asset]["sha256"]) == 64 and by_asset[asset]["item"] == "A"
+        assert by_asset[asset]["baseline"] == "02 L2SP T1" and len(by_asset[asset]["xxh128"]) == 32 and by_asset[asset]["item"] == "A"
 
 
 def test_assets_list_what_read_may_fetch(tmp_path):

@@ -115,7 +115,7 @@ def refused(result: Result, code: int, *words: str) -> None:
 def checksums(cube: Path) -> dict[tuple[str, int], dict[str, str]]:
     """Return group and number of each region → checksums of its arrays, as the manifest has them."""
     regions = [entry for entry in store.read_manifest(cube) if entry["kind"] == "region"]
-    return {(entry["group"], entry["step"]): entry["sha256"] for entry in regions}
+    return {(entry["group"], entry["step"]): entry["xxh128"] for entry in regions}
 
 
 def regions(cube: Path, group: str) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def whole(archive: Path, _api: Api, tmp_path_factory: pytest.TempPathFactory) ->
     """Return the build of all five products, planned and fetched from an empty cache; to be read only."""
     place = tmp_path_factory.mktemp("whole")
     settings = building.settings(place, archive, _api.url, selection={"max_cloud": 0.6})
-    fetching = building.fetching(place / "cache")
+    fetching = building.fetching(place / "cache", {"tries": 2})  # the usual patience: a slow machine must not ask twice
     _api.server.reset()
     planned = workflow.plan(settings, fetching)
     plan_log, left = list(_api.server.log), sorted(path.name for path in place.iterdir() if path.name != "cache")

@@ -136,6 +136,6 @@ def spoil(path, moment):
         if entry["kind"] == "region":
             opened = zarr.open_group(path, path=entry["group"].strip("/"), mode="r")
             place = tuple(slice(*bounds) for bounds in entry["at"]) if "at" in entry else entry["step"]
-            entry["sha256"] = {name: store.checksum(np.asarray(opened[name][place])) for name in entry["sha256"]}
+            entry["xxh128"] = {name: store.checksum(np.asarray(opened[name][place])) for name in entry["xxh128"]}
         lines.append(json.dumps(entry) + "\n")
     store.manifest_path(path).write_text("".join(lines), encoding="utf-8")

@@ -31,7 +31,7 @@ class Fetched:
     band
         Raw values on their native grid; None where the file does not touch the target.
     facts
-        ``item``, ``collection``, ``asset``, ``href`` (without its token), ``sha256`` of the raw values and their ``shape`` (None
+        ``item``, ``collection``, ``asset``, ``href`` (without its token), ``xxh128`` of the raw values and their ``shape`` (None
         where there are none), ``accessed`` (when the bytes were fetched, UTC).
     """
 
@@ -75,7 +75,7 @@ class Fetcher:
         band = cog.read(self.reader, location, target, PADDING, crs=_declared_crs(item, asset))
         facts = {
             "item": item.id, "collection": item.collection_id, "asset": asset, "href": href,
-            "sha256": None if band is None else store.checksum(band.values),
+            "xxh128": None if band is None else store.checksum(band.values),
             "shape": None if band is None else list(band.values.shape), "accessed": runs.now(),
         }  # fmt: skip
         if key is not None and self.cache is not None and band is not None:

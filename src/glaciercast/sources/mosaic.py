@@ -40,7 +40,7 @@ class FetchedBand(Protocol):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Item, asset, href without its token, sha256, time of access."""
+        """Item, asset, href without its token, xxh128, time of access."""
 
 
 class BandFetcher(Protocol):

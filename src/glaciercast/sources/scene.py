@@ -54,7 +54,7 @@ class Scene:
     mask_valid
         Where the mask band has data, bool (y, x).
     facts
-        Provenance of each file that was read: ``item``, ``asset``, ``href`` (without its token), ``sha256``, ``scale``,
+        Provenance of each file that was read: ``item``, ``asset``, ``href`` (without its token), ``xxh128``, ``scale``,
         ``offset``, ``baseline`` and ``accessed``, as far as they are known.
     """
 

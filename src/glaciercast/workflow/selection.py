@@ -94,7 +94,7 @@ class Selection:
         return inside
 
     def _check(self, entry: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        noted = {name: values for name, values in arrays.items() if name in entry["sha256"]}
+        noted = {name: values for name, values in arrays.items() if name in entry["xxh128"]}
         store.check_date(self.path, self.group, entry["step"], noted)
 
 
