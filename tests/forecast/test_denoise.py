@@ -11,7 +11,7 @@ from glaciercast.forecast.denoise import DenoisingConfig, Pairs
 from glaciercast.models.denoiser import DenoiserOptions
 from glaciercast.stats.seams import seam_index
 
-SMALL = DenoisingConfig(steps=100, batch=8, crop=16, learning_rate=1e-2, network=DenoiserOptions(width=8))
+SMALL = DenoisingConfig(steps=100, batch=8, crop=16, learning_rate=1e-2, network=DenoiserOptions(widths=(8, 16)))
 
 
 def patchwork(frames: int = 6, side: int = 64, patch: int = 4) -> Pairs:

@@ -1,14 +1,18 @@
 """Several products: a missing one is a dropped one, the latent is a mean, and the order does not matter."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
-from tests.models.batches import inputs, task
+from tests.models.batches import batch, inputs, task, training_data
 from torch.nn import functional
 
 from glaciercast import schema
 from glaciercast.models import registry
 from glaciercast.models.multimodal import PRODUCTS, channels_by_product, kept
 from glaciercast.models.ports import Inputs, Ports
+from glaciercast.models.residual import build
 
 ALL = ("ndsi", "ndwi", "vx", "vy", "speed", "lst_day", "lst_night")
 TASK = task(variables=ALL, targets=("ndsi",), statics=("elevation",))
@@ -163,6 +167,21 @@ def test_a_late_product_leaves_the_latent_of_its_frames_to_the_others():
     assert torch.equal(latent[:, :2], network.latent(given.frames, network.present(given.frames))[:, :2])
     absent = without(given, network, "velocity").frames
     assert torch.equal(latent[:, 2], network.latent(absent, network.present(absent))[:, 2])
+
+
+@pytest.mark.parametrize("residual", ["last", "climatology"])
+def test_a_product_of_which_a_batch_holds_nothing_is_missing(residual):
+    climatology = registry.create("climatology", TASK).fit(training_data(variables=7)) if residual == "climatology" else None
+    stats = SimpleNamespace(mean=np.full(7, 0.5, "float32"), std=np.full(7, 0.3, "float32"))
+    forecaster, given = build("multimodal", TASK, residual, stats, climatology, latent=4, widths=(4,)).eval(), batch(TASK)
+    torch.nn.init.normal_(forecaster.network.readout.weight)
+    past, observed = given.past.clone(), given.past_observed.clone()
+    past[:, :, 2:5], observed[:, :, 2:5] = torch.nan, 0
+    missing = given._replace(past=past, past_observed=observed)
+    read, reference = forecaster.read(given)
+    forecast = reference + 0.3 * forecaster.network(without(read, forecaster.network, "velocity"))
+    torch.testing.assert_close(forecaster(missing), forecast)
+    assert not torch.allclose(forecaster(given), forecast)
 
 
 def test_it_says_whether_it_learns_to_do_without_a_product():

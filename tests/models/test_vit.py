@@ -67,6 +67,19 @@ def test_a_block_attends_within_each_frame_and_then_along_time_at_each_place():
 
 
 @torch.no_grad()
+def test_the_targets_tokens_are_read_out_into_their_squares():
+    network, given = shaken(), inputs(CHOSEN)
+    tokens = network.tokens(given)
+    for block in network.blocks:
+        tokens = block(tokens, plane_angles(2, 2, 8))
+    forecast, weight, bias = network(given), network.readout.weight, network.readout.bias
+    for sample, lead, row, column in np.ndindex(2, 3, 6, 6):
+        token, pixel = tokens[sample, 3 + lead, 2 * (row // 3) + column // 3], 3 * (row % 3) + column % 3
+        expected = (network.norm(token) * weight[pixel]).sum() + bias[pixel]
+        assert forecast[sample, lead, 0, row, column].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+@torch.no_grad()
 def test_a_target_never_sees_the_truth():
     network, given = shaken(), inputs(CHOSEN)
     network.teacher = 1.0

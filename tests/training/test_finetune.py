@@ -72,6 +72,7 @@ def test_all_stand_in_one_table_with_the_baselines(results):
     assert json.loads((out / "results" / "finetune.json").read_text()) == json.loads(json.dumps(summary))
     for title in ("zero-shot", "fine-tuned", "mixed"):
         assert models[title]["val_loss"] > 0 and models[title]["mse"] > 0 and models[title]["validation_mse"] > 0
+    assert len({models[title]["parameters"] for title in ("zero-shot", "fine-tuned", "mixed")}) == 1
     assert models["zero-shot"]["train_seconds"] == 0 < models["fine-tuned"]["train_seconds"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from glaciercast import progress
@@ -74,7 +75,7 @@ class EpochEnd(Callback):
         more = {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"], "teacher": module.forecaster.network.teacher}
         record.add(module.forecaster, *losses, time.perf_counter() - self.started, **more)
         record.energy = self.meter.stop()
-        self._save(trainer)
+        trainer.save_checkpoint(self.checkpoint)  # all processes meet here; the first alone writes
         if trainer.is_global_zero:
             logs.write_metrics(record.history, self.checkpoint.parent)
             if self.writer is not None:
@@ -94,12 +95,28 @@ class EpochEnd(Callback):
         """Take the record from a checkpoint."""
         self.record.restore(state_dict)
 
-    def _save(self, trainer: Trainer) -> None:
-        if trainer.is_global_zero:
-            with saving.whole(self.checkpoint) as partial:
-                trainer.save_checkpoint(partial)
-        else:
-            trainer.save_checkpoint(self.checkpoint)  # all processes meet here; the first alone writes
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints that appear whole or not at all, written where they belong.
+
+    Lightning's own way goes through the system's folder for temporary files, which may have no room for them.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint.
+
+        Raises
+        ------
+        GlaciercastError
+            If the system refuses a write; the checkpoint that was there stays.
+        """
+        with saving.whole(Path(path)) as partial, partial.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:
+                if isinstance(error.__context__, OSError):  # torch says that the file is cut short, but not why
+                    raise error.__context__ from error
+                raise
 
 
 def describe(record: Record, config: TrainingConfig) -> str:

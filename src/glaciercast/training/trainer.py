@@ -21,7 +21,7 @@ from glaciercast.errors import InputError
 from glaciercast.models.residual import ResidualForecaster
 from glaciercast.training import energy, logs, processes
 from glaciercast.training.config import TrainingConfig
-from glaciercast.training.epochs import KEY, EpochEnd
+from glaciercast.training.epochs import KEY, EpochEnd, WholeFiles
 from glaciercast.training.module import ForecastModule
 from glaciercast.training.record import Record
 
@@ -49,7 +49,7 @@ def run(
     if not hasattr(train_loader, "__len__"):
         raise InputError(f"training: expected a loader that tells its length, found {type(train_loader).__name__}")
     if config.devices == 1:
-        return _train(forecaster, train_loader, val_loader, checkpoint, config)
+        return _train(forecaster, train_loader, val_loader, checkpoint, config, record)
     processes.start(config.devices, _share, forecaster, train_loader, val_loader, checkpoint, config, torch.get_num_threads())
     return _recorded(checkpoint)
 
@@ -60,13 +60,15 @@ def _share(
 ) -> None:  # fmt: skip
     """Do what one of several processes does; without a number of threads, they share those of the caller."""
     torch.set_num_threads(config.threads or max(1, threads // config.devices))
-    _train(forecaster, processes.Shares(train_loader), processes.Shares(val_loader), checkpoint, config)
+    _train(forecaster, processes.Shares(train_loader), processes.Shares(val_loader), checkpoint, config, _recorded(checkpoint))
 
 
 def _train(
-    forecaster: ResidualForecaster, train_loader: Iterable[Batch], val_loader: Iterable[Batch], checkpoint: Path, config: TrainingConfig
-) -> Record:
-    record, resume, cuda = _recorded(checkpoint), checkpoint.is_file(), processes.use_cuda(config)
+    forecaster: ResidualForecaster, train_loader: Iterable[Batch], val_loader: Iterable[Batch], checkpoint: Path, config: TrainingConfig,
+    record: Record,
+) -> Record:  # fmt: skip
+    """Train in this process, on after what the record holds, and return the record."""
+    resume, cuda = checkpoint.is_file(), processes.use_cuda(config)
     module = ForecastModule(forecaster.train(), config, len(train_loader))  # type: ignore[arg-type]  # `run` has seen to it
     with (
         _quiet(),
@@ -83,7 +85,7 @@ def _train(
             max_epochs=config.epochs,
             gradient_clip_val=config.gradient_clip or None,
             callbacks=[epoch_end],
-            plugins=[LightningEnvironment()],  # these processes alone, also inside a batch job of a cluster
+            plugins=[LightningEnvironment(), WholeFiles()],  # these processes alone, also inside a batch job of a cluster
             default_root_dir=checkpoint.parent,
             logger=False,
             enable_checkpointing=False,
