@@ -206,16 +206,15 @@ def awake(forecaster: ResidualForecaster) -> ResidualForecaster:
 def cuts(forecaster: ResidualForecaster, series: Series, issue: int, repeats: int) -> list[dict]:
     """Return the time of ways to cut a scene, and how far they are from tiles of the trained size that overlap by half."""
     usual = scenes.forecast_scene(forecaster, series, TASK, issue, tiling=Tiling(series.shape, (PATCH, PATCH), PATCH // 2))
+    choices = [(tile, overlap, scenes.PIXELS) for tile, overlap in ((PATCH, 0), (PATCH, 12), (PATCH, 25), (96, 25), (240, 25), (416, 25))]
+    choices += [(tile, overlap, pixels) for tile, overlap in ((PATCH, 12), (184, 25)) for pixels in (10_000, 40_000, 160_000)]
     kept, found = scenes.PIXELS, []
-    choices = [(PATCH, 0), (PATCH, 12), (PATCH, 16), (PATCH, 25), (96, 25), (184, 25), (240, 25), (416, 25)]
-    for tile, overlap in [choice for choice in choices if choice[0] <= min(series.shape)]:
+    for tile, overlap, scenes.PIXELS in sorted({choice for choice in choices if choice[0] <= min(series.shape)}):
         tiling = Tiling(series.shape, (tile, tile), overlap)
-        for scenes.PIXELS in (2500, 10_000, 40_000, 160_000):
-            if tile * tile <= scenes.PIXELS or tile * tile > scenes.PIXELS == 2500:
-                spent = best(lambda t=tiling: scenes.forecast_scene(forecaster, series, TASK, issue, tiling=t), repeats)
-                apart = scenes.forecast_scene(forecaster, series, TASK, issue, tiling=tiling) - usual
-                rms = float(np.sqrt((apart**2).mean()) / usual.std())
-                found.append({"tile": tile, "overlap": overlap, "at_once": max(scenes.PIXELS, tile * tile), "spent": spent, "apart": rms})
+        spent = best(lambda t=tiling: scenes.forecast_scene(forecaster, series, TASK, issue, tiling=t), repeats)
+        apart = scenes.forecast_scene(forecaster, series, TASK, issue, tiling=tiling) - usual
+        rms = float(np.sqrt((apart**2).mean()) / usual.std())
+        found.append({"tile": tile, "overlap": overlap, "at_once": max(scenes.PIXELS, tile * tile), "spent": spent, "apart": rms})
     scenes.PIXELS = kept
     return found
 

@@ -16,6 +16,11 @@ def show(on: bool = True) -> None:
     _shown.set(on)
 
 
+def shown() -> bool:
+    """Tell whether progress is shown."""
+    return _shown.get()
+
+
 def note(text: str) -> None:
     """Print one line to standard error if progress is shown."""
     if _shown.get():

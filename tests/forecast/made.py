@@ -30,7 +30,7 @@ def series(
     folder: Path, shape: tuple[int, int] = (20, 30), steps: int = 12, horizon: int = 8, variables: tuple[str, ...] = ("ndsi",),
     missing: float = 0.0, frames: np.ndarray | None = None,
 ) -> Series:  # fmt: skip
-    """Return quarterly frames of a smooth field with noise, of which a share is NaN; or `frames` (step, variable, y, x). All is observed."""
+    """Return quarterly frames of a smooth field with noise, of which a share is NaN, or `frames` (step, variable, y, x), all observed."""
     rng = np.random.default_rng(0)
     if frames is None:
         y, x = np.mgrid[: shape[0], : shape[1]]

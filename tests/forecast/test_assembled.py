@@ -61,7 +61,7 @@ def test_the_loss_is_the_error_of_the_forecast_scene(windows, tmp_path):
     forecaster = wrapped(Smooth(asked), asked)
     batch = list(assembled.loader(windows, shuffle=False))[1]  # issued at step 6
     losses, weight = assembled.scene_loss(forecaster, batch, TILING)
-    forecast = scenes.forecast_scene(forecaster, made, asked, 6)
+    forecast = scenes.forecast_scene(forecaster, made, asked, 6, tiling=TILING)
     truth, observed = made.frames(range(7, 9))
     seen = np.isfinite(truth)
     assert weight.item() == pytest.approx(observed[seen].sum(), rel=1e-5)

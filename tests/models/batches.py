@@ -68,7 +68,9 @@ def _season(index: np.ndarray, period: int) -> torch.Tensor:
     return _float(np.stack([np.sin(phase), np.cos(phase)], axis=-1))
 
 
-def inputs(task: Task, n: int = 2, seed: int = 0, rows: int | None = None, columns: int | None = None, ports: Ports | None = None) -> Inputs:
+def inputs(
+    task: Task, n: int = 2, seed: int = 0, rows: int | None = None, columns: int | None = None, ports: Ports | None = None
+) -> Inputs:
     """Return random normalised inputs of a network for `task` (ports: those of the task by default), float32."""
     generator = torch.Generator().manual_seed(seed)
     ports = ports or Ports.of(task)

@@ -1,5 +1,6 @@
 """Windows out of the memory map equal plain slices, whatever the sizes and origins."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,12 @@ def test_meta_cannot_replace_what_open_relies_on(tmp_path: Path, stack: np.ndarr
     caches.write(tmp_path / "c", iter(stack), 5, ("a", "b"), SHAPE, "a", {"cube": "x.zarr", "fingerprint": "other"})
     assert caches.open(tmp_path / "c", "a") is not None
     assert runs.read_json(tmp_path / "c" / caches.FACTS)["cube"] == "x.zarr"
+
+
+def test_a_cache_goes_to_another_process_as_a_path(tmp_path):
+    stack = np.arange(4 * 2 * 25 * 22, dtype="float32").reshape(4, 2, 25, 22)
+    cache = caches.write(tmp_path, stack, 4, ("a", "b"), (25, 22), "print")
+    sent = pickle.dumps(cache)
+    assert len(sent) < 500
+    zero = np.zeros(1, "int64")
+    np.testing.assert_array_equal(pickle.loads(sent).gather(zero, zero, zero, 4, 25, 22)[0], stack)

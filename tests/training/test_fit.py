@@ -191,7 +191,7 @@ class FullDisk(Batches):
     def set_epoch(self, epoch):
         super().set_epoch(epoch)
         if epoch == self.full:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.checkpoint.stat().st_size // 2, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.checkpoint.stat().st_size // 2, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def test_a_full_disk_keeps_the_last_checkpoint_and_the_fit_goes_on_from_it(straight, tmp_path):

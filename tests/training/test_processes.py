@@ -1,5 +1,7 @@
 """Several processes fit as one does."""
 
+import os
+
 import pytest
 import torch
 from tests.training.made import CONFIG, META, Batches, forecaster, windows
@@ -92,6 +94,17 @@ def test_an_error_of_one_of_two_processes_is_one_line(tmp_path):
         GlaciercastError, match=rf"^training unet_time: the training loss is (inf|nan) in epoch 1, .*issued at step {named};"
     ):
         fit(forecaster(), spoiled, Batches(100, 2), tmp_path, ONE.model_copy(update={"devices": 2}), META)
+
+
+def die():
+    os._exit(7)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_one_line():
+    with pytest.raises(GlaciercastError, match=r"^process \d of 2 ended: process \d terminated with exit code 7$"):
+        processes.start(2, die)
+    assert "TORCH_CPP_LOG_LEVEL" not in os.environ
 
 
 def test_too_few_gpus_are_one_line(tmp_path, monkeypatch):

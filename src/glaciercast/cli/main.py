@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from glaciercast import __version__
-from glaciercast.cli import align, audit, benchmark, build, common, demo, export, forecast, models, report, run, simulate, sites, train
+from glaciercast.cli import (
+    align,
+    audit,
+    benchmark,
+    build,
+    common,
+    demo,
+    export,
+    finetune,
+    forecast,
+    models,
+    report,
+    run,
+    simulate,
+    sites,
+    train,
+)
 
 app = typer.Typer(
     name="glaciercast",
@@ -31,7 +47,7 @@ def _options(
         raise typer.Exit
 
 
-for module in (demo, run, simulate, build, audit, align, train, benchmark, forecast, export, report):
+for module in (demo, run, simulate, build, audit, align, train, finetune, benchmark, forecast, export, report):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.command(name="models")(models.command)
 app.add_typer(sites.app, name="sites")

@@ -30,7 +30,7 @@ class AdvectUnetOptions(Config):
 
     widths: Widths = Field(default=(16, 32, 64), description="channels of each level of the U-Net, finest first")
     norm: Norm = Field(
-        default="group", description="normalisation: over the channels of each pixel (layer), within each sample (group), or none"
+        default="none", description="normalisation: over the channels of each pixel (layer), within each sample (group), or none"
     )
     motion: int = Field(default=16, ge=1, description="channels of the motion's estimate from the frames, where vx and vy are no inputs")
 

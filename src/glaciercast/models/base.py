@@ -8,8 +8,8 @@ To add an architecture, write one file in this folder with a `Network` under `re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -130,7 +130,13 @@ class Network(Model):
 
     `teacher` is the share of decoder steps that read the truth instead of the network's own forecast, which the training sets; networks
     that do not feed on their own forecasts ignore it.
+
+    A network that sets `any_size` forecasts a pixel from what lies near it, whatever the size of the patch, so that tiles may be larger
+    than trained; one that sets `missing_ok` was trained with variables that go missing, and goes on where one is unknown.
     """
+
+    any_size: bool = False
+    missing_ok: bool = False
 
     def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
         super().__init__(task, options)

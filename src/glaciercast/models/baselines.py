@@ -12,9 +12,9 @@ from torch import Tensor
 from glaciercast.config import Config
 from glaciercast.errors import InputError
 from glaciercast.models.base import Baseline, TrainingData
-from glaciercast.models.task import Task
 from glaciercast.models.registry import register
 from glaciercast.models.seasonal import fill_seasons, seasonal_mean
+from glaciercast.models.task import Task
 
 if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch

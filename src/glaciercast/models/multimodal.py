@@ -29,7 +29,7 @@ class MultimodalOptions(Config):
     latent: int = Field(default=8, ge=1, description="channels of the latent that the products share, for each frame")
     widths: Widths = Field(default=(16, 32, 64), description="channels of each level of the U-Net, finest first")
     norm: Norm = Field(
-        default="group", description="normalisation: over the channels of each pixel (layer), within each sample (group), or none"
+        default="none", description="normalisation: over the channels of each pixel (layer), within each sample (group), or none"
     )
     drop: float = Field(default=0.2, ge=0, lt=1, description="probability that a product is left out of a sample, in training only")
 

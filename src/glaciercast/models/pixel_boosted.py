@@ -57,6 +57,7 @@ class PixelBoosted(Network):
     """
 
     Options = PixelBoostedOptions
+    any_size = True
     trees: Tensor
     lengths: Tensor
     spread: Tensor

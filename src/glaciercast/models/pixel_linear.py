@@ -50,6 +50,7 @@ class PixelLinear(Network):
     """
 
     Options = PixelLinearOptions
+    any_size = True
 
     def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
         super().__init__(task, options, ports)

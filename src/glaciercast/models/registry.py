@@ -85,17 +85,21 @@ def resolved(name: str, preset: str, options: dict[str, Any]) -> Config:
     InputError
         If the model, the preset or an option is unknown, or an option's value does not fit.
     """
-    factory = find(name).factory
-    presets = {"small": {}, **factory.presets}
-    if preset not in presets:
-        raise InputError(unknown(f"preset of {name}", preset, presets))
+    factory, known = find(name).factory, presets(name)
+    if preset not in known:
+        raise InputError(unknown(f"preset of {name}", preset, known))
     fields = factory.Options.model_fields
     for key in options:
         if key not in fields:
             if not fields:
                 raise InputError(f"unknown option '{key}': {name} has no options")
             raise InputError(unknown(f"option of {name}", key, fields))
-    return configs.parse(factory.Options, {**presets[preset], **options}, f"options of {name}")
+    return configs.parse(factory.Options, {**known[preset], **options}, f"options of {name}")
+
+
+def presets(name: str) -> dict[str, dict[str, Any]]:
+    """Return the presets of model `name`, ``small`` first: name → the options in which it differs from the defaults."""
+    return {"small": {}, **find(name).factory.presets}
 
 
 def find(name: str) -> Entry:

@@ -114,7 +114,7 @@ class ResidualForecaster(Forecaster):
             raise InputError("training: expected batches with targets, found one without")
         inputs, reference = self.read(batch)
         change = (batch.target - reference) / self._scale()
-        weight = torch.where(change.isfinite(), batch.target_weight, 0.0)
+        weight = torch.where(reference.isfinite(), batch.target_weight, 0.0)
         change = torch.where(weight > 0, change, 0.0)
         out = self.network(inputs, change) if self.training and self.network.teacher > 0 else self.network(inputs)
         return (weight * self.head.loss(out, change)).sum(), weight.sum()

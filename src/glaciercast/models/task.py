@@ -72,7 +72,8 @@ class Task:
         InputError
             If a key is missing or unknown.
         """
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         try:
-            return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+            return cls(**values)
         except TypeError as error:
             raise InputError(f"task: expected the keys {', '.join(cls.__dataclass_fields__)}, found {', '.join(data)}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -36,6 +36,7 @@ class UnetTime(Network):
     """
 
     Options = UnetTimeOptions
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {"widths": (64, 128, 256, 512, 1024)}}
 
     def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
         super().__init__(task, options, ports)

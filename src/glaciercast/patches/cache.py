@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class Cache:
     tiles: np.ndarray
     channels: tuple[str, ...]
     shape: tuple[int, int]
+
+    def __reduce__(self) -> tuple[Callable[[Path], Cache], tuple[Path]]:
+        """Go to another process as a path: the map is opened there, not copied."""
+        return _again, (self.path,)
 
     @property
     def n_steps(self) -> int:
@@ -175,6 +179,13 @@ def _write_tiles(file: Path, frames: Iterable[np.ndarray], layout: tuple[int, ..
     if count != n_steps:
         raise ValueError(f"frames: expected {n_steps}, found {count}")
     tiles.flush()
+
+
+def _again(path: Path) -> Cache:
+    opened = open(path, runs.read_json(path / FACTS)["fingerprint"])
+    if opened is None:
+        raise GlaciercastError(f"{path}: the cache is no longer there; make it anew")
+    return opened
 
 
 def _checksum(path: Path) -> str:

@@ -128,7 +128,6 @@ class PatchDataset(Dataset[Batch]):
             target_weight=weight,
         )
 
-
     def _statics_at(self, row: int, column: int) -> np.ndarray:
         return self.statics[:, row : row + self.size[0], column : column + self.size[1]]
 

@@ -1,1 +1,1 @@
-"""Fitting networks: the loss, checkpoints that survive a kill, and weights on disk; lightning is imported where it is used."""
+"""Fitting networks: epochs that resume bit for bit, several processes, what it cost, and weights on disk; lightning is imported late."""

@@ -22,7 +22,7 @@ class TrainingConfig(Config):
     patience: int = Field(default=8, ge=1, description="epochs without a lower validation loss before stopping")
     teacher_start: float = Field(default=0.0, ge=0, le=1, description="share of decoder steps that read the truth in the first epoch")
     teacher_epochs: int = Field(default=10, ge=1, description="epochs over which that share falls to 0")
-    seed: int = Field(default=0, ge=0, description="of fresh weights, the order of patches and dropout")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of fresh weights, the order of patches and dropout")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch in each process; none = as they are")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where to fit; only the CPU repeats bit for bit")
     devices: int = Field(default=1, ge=1, description="processes that share each batch, on one GPU each or on the CPU")

@@ -137,7 +137,7 @@ def start(number: int, work: Callable[..., None], *given: Any) -> None:
 
     failures = multiprocessing.get_context("spawn").SimpleQueue()
     # pickled here, so that tensors travel as bytes and not in shared memory
-    job = pickle.dumps((work, given, find_free_network_port(), progress._shown.get()))
+    job = pickle.dumps((work, given, find_free_network_port(), progress.shown()))
     with _environment(TORCH_CPP_LOG_LEVEL="ERROR"):  # DDP's remark that all weights were used for once
         context = start_processes(_process, (number, job, failures), number, join=False, start_method="spawn")  # type: ignore[no-untyped-call]
     try:
@@ -188,4 +188,6 @@ def _together() -> bool:
 
 
 def _last_line(error: Exception) -> str:
-    return str(error).strip().rpartition("\n")[2]
+    """Return what is known of a process that ended; one that could not begin was started by a script without a main guard."""
+    hint = "; a script needs \"if __name__ == '__main__':\" around what starts processes" if getattr(error, "exit_code", 0) == 1 else ""
+    return str(error).strip().rpartition("\n")[2] + hint

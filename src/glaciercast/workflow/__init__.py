@@ -7,12 +7,15 @@ plain JSON types. What was interrupted is taken up where it stopped when the sam
 from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
 from glaciercast.workflow.exports import export_group
+from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
+from glaciercast.workflow.listing import listed
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, forecast, read_source, report, run, scenarios, simulate, train
 
 __all__ = [
     "BenchmarkConfig",
+    "FinetuneConfig",
     "ModelSpec",
     "RunConfig",
     "align",
@@ -21,11 +24,14 @@ __all__ = [
     "build",
     "demo",
     "export_group",
+    "finetune",
     "forecast",
+    "listed",
     "parse_model",
     "plan",
     "read_benchmark_config",
     "read_fetching",
+    "read_finetune_config",
     "read_run_config",
     "read_source",
     "report",

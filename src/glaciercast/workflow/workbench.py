@@ -54,8 +54,10 @@ class Workbench:
         from glaciercast.patches import series as serieses
         from glaciercast.patches import splits
         from glaciercast.patches.sampling import patch_origins
+        from glaciercast.training.fit import check_options
 
         _check_models(settings.models)
+        check_options(settings.training)
         windows = settings.windows
         _check_units(windows.targets)
         series = serieses.load(cube, folder / "cache", windows.variables, windows.n_target, windows.statics)
@@ -98,6 +100,8 @@ class Workbench:
             "parameters": base.parameter_count(forecaster),
             "train_seconds": fitted.seconds,
             "residual": spec.residual,
+            "val_loss": fitted.val_loss,
+            "energy": fitted.energy,
         }
         return forecaster, {**facts, "best_epoch": fitted.best_epoch, "history": fitted.history}
 
