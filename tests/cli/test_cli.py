@@ -86,7 +86,8 @@ def test_sites_as_json_and_as_text():
 
 def test_models_lists_baselines_and_networks():
     models = {model["name"]: model["kind"] for model in json.loads(call("models", "--json").stdout)["models"]}
-    assert {name for name, kind in models.items() if kind == "baseline"} == {"persistence", "same_season", "climatology", "damped_anomaly"}
+    baselines = {"persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection"}
+    assert {name for name, kind in models.items() if kind == "baseline"} == baselines
     assert {"lstm", "unet_time"} <= set(models)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.stats.seams import seam_index
+from glaciercast.stats.seams import seam_index, strongest_line
 
 BORDERS = [4, 8]
 
@@ -55,3 +55,22 @@ def test_what_does_not_vary_has_no_index():
 def test_borders_lie_inside(rows, match):
     with pytest.raises(InputError, match=match):
         seam_index(np.ones((12, 12)), rows, [])
+
+
+def test_the_strongest_line_is_found_wherever_it_lies():
+    """A plane of slope 0.5 with one step of 2 between columns 6 and 7: the mean gradient there is 5 times that of any other line."""
+    y, x = np.mgrid[:12, :12]
+    scene = 0.5 * (y + x) + 2.0 * (x > 6)
+    assert strongest_line(scene) == pytest.approx(5.0)
+    assert strongest_line(np.stack([scene, 0.5 * (y + x)])) == pytest.approx(3.0)
+    gap = scene.copy()
+    gap[3], gap[:, 2] = np.nan, np.nan
+    assert strongest_line(gap) == pytest.approx(5.0)
+    assert seam_index(scene, [4, 8], [4, 8]) < 1  # the index looks elsewhere
+
+
+def test_lines_near_the_edge_are_left_out():
+    y, x = np.mgrid[:12, :12]
+    scene = 0.5 * (y + x) + 2.0 * (x > 0) + 1.0 * (y > 10)
+    assert [strongest_line(scene, margin) for margin in (0, 1)] == pytest.approx([5.0, 1.0])
+    assert np.isnan(strongest_line(np.ones((12, 12))))

@@ -35,6 +35,8 @@ BASELINES = {
     "same_season": "what was there in the same season of the year before",
     "climatology": "the mean of that season over the training years, pixel by pixel",
     "damped_anomaly": "climatology plus a part of the present departure from it, the part fitted on the training years",
+    "linear_trend": "climatology, moved by the pixel's trend over the training years",
+    "advection": "the last state seen, carried on along the motion between the latest frames",
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from glaciercast.patches.series import Series
     from glaciercast.patches.splits import TimeSplit
 
-BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly")
+BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection")
 
 
 class _CubeTask(Config):
