@@ -379,8 +379,8 @@ def document(result: dict) -> str:
         f"Seams and errors: a made series of 300×300 pixels, networks trained for {seams['seconds']:.0f} CPU seconds on 5 years, "
         f"{seams['windows']} windows of later years. The seam index is the mean gradient across borders over that of the interior: across "
         "those of a forecast's own tiles, and across those of patches pasted every 50 pixels; the strongest line is the largest mean "
-        "gradient across any row or column over the median one. The `lstm` is rough from pixel to pixel: where two of its tiles are averaged it is "
-        "smoother, and the lines where one counts alone stand out from that without a step.",
+        "gradient across any row or column over the median one. The `lstm` is rough from pixel to pixel: where two of its tiles are "
+        "averaged it is smoother, and the lines where one counts alone stand out from that without a step.",
         "",
         "| network | scene | seam index, own borders | seam index, pasted borders | strongest line | MSE |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -9,7 +9,8 @@ from tests.forecast.made import Disagreeing, Smooth, series, task, wrapped
 
 from glaciercast.errors import InputError, LeakError
 from glaciercast.forecast import scenes
-from glaciercast.models import registry
+from glaciercast.models import registry, residual
+from glaciercast.patches.normalise import Stats
 from glaciercast.patches.tiling import Tiling
 from glaciercast.stats.seams import seam_index
 
@@ -42,6 +43,22 @@ def test_a_forecast_from_tiles_is_that_of_the_whole_scene_away_from_their_edges(
     assert np.abs(tiles - whole).max() < 0.3 and np.abs(tiles - whole).mean() < 0.01
     inside = scenes.forecast_scene(forecaster, made, asked, ISSUE, tiling=Tiling((20, 30), (18, 28), 16))
     np.testing.assert_allclose(inside[..., 2:-2, 2:-2][..., 8, 12], whole[..., 2:-2, 2:-2][..., 8, 12], atol=1e-6)
+
+
+def test_large_tiles_of_a_network_that_takes_any_size_say_what_the_whole_scene_says(tmp_path):
+    """A two-level U-Net sees nine pixels around each: where one tile of 40 counts alone; nearly so where they blend."""
+    made, asked = series(tmp_path, (56, 56)), task()
+    forecaster = residual.build(
+        "unet_time", asked, "none", Stats(np.zeros(1, "float32"), np.ones(1, "float32")), widths=(4, 6), norm="none"
+    )
+    torch.nn.init.normal_(forecaster.network.readout.weight, generator=torch.Generator().manual_seed(0))
+    assert forecaster.network.any_size
+    whole = scenes.forecast_scene(forecaster, made, asked, ISSUE, tiling=Tiling((56, 56), (56, 56), 0))
+    tiles = scenes.forecast_scene(forecaster, made, asked, ISSUE, tiling=Tiling((56, 56), (40, 40), 24))
+    for rows in (slice(0, 16), slice(40, 56)):
+        np.testing.assert_allclose(tiles[..., rows, :16], whole[..., rows, :16], atol=1e-4)
+        np.testing.assert_allclose(tiles[..., rows, 40:], whole[..., rows, 40:], atol=1e-4)
+    assert np.sqrt(((tiles - whole) ** 2).mean()) < 0.03 * whole.std()
 
 
 def test_pasted_patches_that_disagree_have_seams_and_blended_ones_have_none(tmp_path):

@@ -49,7 +49,7 @@ def crps_gaussian(mean: np.ndarray, scale: np.ndarray, truth: np.ndarray) -> np.
 
 
 def crps_ensemble(members: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the fair CRPS of ensembles (M, …) against `truth` (…): mean |x − y| − Σᵢⱼ |xᵢ − xⱼ| / (2M(M − 1)) (Ferro 2014).
+    """Return the fair CRPS of ensembles (M, …) against `truth` (…): mean abs(x − y) − Σᵢⱼ abs(xᵢ − xⱼ) / (2M(M − 1)) (Ferro 2014).
 
     Its expectation is the CRPS of the distribution that the members are drawn from, whatever their number; so it may be negative.
 
