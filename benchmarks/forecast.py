@@ -303,6 +303,7 @@ def peak_memory(side: int) -> dict:
         frame = np.random.default_rng(0).random((1, side, side), dtype="float32")
         series = made_series(Path(folder), np.broadcast_to(frame, (TASK.n_input, *frame.shape)))
         task = Task(TASK.n_input, TASK.n_target, TASK.n_input, YEAR, ("ndsi",), PATCH)
+        series.cache.tiles.max()  # brings the mapped file into memory
         stats = normalise.Stats(np.array([0.5], "float32"), np.array([0.3], "float32"))
         found = {"side": side}
         for norm in NORMS:
