@@ -6,7 +6,7 @@ RUN is what ``glaciercast simulate`` made (``parvati-like``). Every measurement 
 its way and, with workers, the start of their processes.
 
 - ours: ``build`` of Landsat and Sentinel-2, then ``align``; peer: the same items and grid by ``odc.stac.load``, masked by their quality
-  bands, NDSI, monthly means, linear in time, carried forward, written as Zarr. Reflectance of scenes on the grid's lattice must be equal.
+  bands, NDSI and NDWI as in ours, monthly means, linear in time, carried forward, written as Zarr. Reflectance of scenes on the grid's lattice must be equal.
 - floor: every block of the same files that the grid touches, decoded and copied into the output array, one file after the other.
 - peak memory of the build of half of the record and of all of it; wall time with one worker process and with two.
 
@@ -202,12 +202,12 @@ def peer(archive: Path, start: str, end: str, folder: Path) -> dict:
         cube = xr.Dataset({**reflectance, "clear": clear})
         cube.to_zarr(folder / "peer.zarr", group=collection, mode="a", zarr_format=3, consolidated=False)
         cube = xr.open_zarr(folder / "peer.zarr", group=collection, consolidated=False)
-        green, swir = (cube[name] for name in (("green", "swir16") if bands == LANDSAT else ("B03", "B11")))
-        series.append(((green - swir) / (green + swir)).where(cube["clear"]))
-    ndsi = xr.concat(series, "time").sortby("time").chunk(time=-1, y=128, x=128)
-    monthly = ndsi.resample(time="MS").mean()
-    filled = forward(monthly.chunk(time=-1).interpolate_na("time"))
-    filled.to_dataset(name="ndsi").to_zarr(folder / "peer.zarr", group="aligned", mode="a", zarr_format=3, consolidated=False)
+        green, nir, swir = (cube[name] for name in (("green", "nir08", "swir16") if bands == LANDSAT else ("B03", "B08", "B11")))
+        indices = {"ndsi": (green - swir) / (green + swir), "ndwi": (green - nir) / (green + nir)}
+        series.append(xr.Dataset(indices).where(cube["clear"]))
+    monthly = xr.concat(series, "time").sortby("time").chunk(time=-1, y=128, x=128).resample(time="MS").mean()
+    filled = monthly.chunk(time=-1).interpolate_na("time").map(forward)
+    filled.to_zarr(folder / "peer.zarr", group="aligned", mode="a", zarr_format=3, consolidated=False)
     return {"wall_s": time.perf_counter() - began, "peak_mib": peak()}
 
 

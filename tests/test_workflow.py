@@ -153,6 +153,23 @@ def test_a_forecast_is_in_its_place_and_time_and_reads_only_what_was_there(cube,
         workflow.forecast(cube, trained["model"], tmp_path / "early", issue_time="2014-03-01")
 
 
+def test_a_model_that_states_a_spread_writes_its_quantiles_and_goes_on_from_its_own_forecasts(cube, tmp_path):
+    spec = workflow.ModelSpec(name="unet_time", residual="climatology", head="gaussian")
+    trained = workflow.train(cube, spec, tmp_path / "model", SETTINGS)
+    made = workflow.forecast(cube, trained["model"], tmp_path / "one")
+    assert made["quantiles"] == [0.05, 0.25, 0.5, 0.75, 0.95] and made["valid"] == ["2017-05-01"]
+    with xr.open_zarr(made["zarr"], consolidated=False) as zarr, xr.open_dataset(made["netcdf"]) as netcdf:
+        quantiles = zarr.ndsi_quantile.transpose("quantile", ...).values
+        np.testing.assert_array_equal(quantiles, netcdf.ndsi_quantile.transpose("quantile", ...).values)
+        assert (np.diff(quantiles, axis=0) > 0).all()
+        np.testing.assert_allclose(quantiles[2], zarr.ndsi.values, rtol=1e-6, atol=1e-6)
+        first = zarr.ndsi.values
+    longer = workflow.forecast(cube, trained["model"], tmp_path / "three", leads=3)
+    assert longer["quantiles"] == [] and longer["valid"] == ["2017-05-01", "2017-06-01", "2017-07-01"]
+    with xr.open_dataset(longer["netcdf"]) as netcdf:
+        np.testing.assert_array_equal(netcdf.ndsi.values[:1], first)
+
+
 def test_a_model_is_not_applied_to_a_cube_that_it_does_not_fit(cube, scenes, tmp_path):
     trained = workflow.train(cube, workflow.parse_model("unet_time+climatology"), tmp_path / "model", SETTINGS)
     for path in scenes.folder.glob("scene_*.tif"):

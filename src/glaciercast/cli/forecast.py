@@ -14,9 +14,12 @@ def command(
     issue_time: Annotated[
         str | None, typer.Option(help="Read only what was available by then, such as 2020-05-01; default: the latest.")
     ] = None,
+    leads: Annotated[
+        int | None, typer.Option(min=1, help="Steps ahead; beyond those that it was trained for, the model goes on from its own forecasts.")
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
-    """Forecast the scenes after the issue time; writes NetCDF and Cloud-Optimized GeoTIFFs."""
+    """Forecast the scenes after the issue time; writes NetCDF, Zarr and Cloud-Optimized GeoTIFFs."""
     from glaciercast import workflow
 
-    common.run_command(lambda: workflow.forecast(cube, model, out, issue_time), as_json, common.forecast_text)
+    common.run_command(lambda: workflow.forecast(cube, model, out, issue_time, leads), as_json, common.forecast_text)

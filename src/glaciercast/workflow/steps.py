@@ -98,23 +98,26 @@ def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | Non
         return benches.score(Workbench.open(cube, folder, settings))
 
 
-def forecast(cube: str | Path, model: str | Path, out: str | Path, issue_time: str | None = None) -> dict[str, Any]:
+def forecast(
+    cube: str | Path, model: str | Path, out: str | Path, issue_time: str | None = None, leads: int | None = None
+) -> dict[str, Any]:
     """Forecast the scenes after `issue_time` (default: the latest possible) with a trained model.
 
-    Only steps that were available at the issue time are read. Writes NetCDF and one Cloud-Optimized GeoTIFF a step.
+    Only steps that were available at the issue time are read. Beyond the trained leads the model goes on from its own forecasts. Writes
+    NetCDF, Zarr and one Cloud-Optimized GeoTIFF a step, with quantiles where the model states them.
     """
     from glaciercast.forecast.scenes import check_model, issue_step
     from glaciercast.patches import series as serieses
     from glaciercast.training import saving
 
-    settings = benches.identity(cube, Config(), {"model": str(model), "issue_time": issue_time})
+    settings = benches.identity(cube, Config(), {"model": str(model), "issue_time": issue_time, "leads": leads})
     with runs.run_folder(out, "forecast", settings) as folder:
         forecaster, meta = saving.load(Path(model))
         task: Task = forecaster.task
-        series = serieses.load(cube, folder / "cache", task.variables, task.n_target, task.statics)
+        series = serieses.load(cube, folder / "cache", task.variables, -(-(leads or 1) // task.n_target) * task.n_target, task.statics)
         issue = issue_step(series, task.history, issue_time)
         check_model(meta, forecaster.recipe()["residual"], series, issue)
-        summary = benches.write_forecast(forecaster, Path(model).name, series, task, issue, folder)
+        summary = benches.write_forecast(forecaster, Path(model).name, series, task, issue, folder, leads)
         runs.write_json(folder / "results" / "forecast.json", summary)
     return summary
 

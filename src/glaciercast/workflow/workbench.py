@@ -172,18 +172,31 @@ def identity(cube: str | Path, settings: Config, more: dict[str, Any] | None = N
     return _CubeTask(cube=str(path), content=store.fingerprint(path, "/aligned"), settings={**config.plain(settings), **(more or {})})
 
 
-def write_forecast(forecaster: nn.Module, name: str, series: Series, task: Task, issue: int, folder: Path) -> dict[str, Any]:
-    """Write one forecast as NetCDF and one Cloud-Optimized GeoTIFF a step into `folder`."""
-    from glaciercast.forecast import export, scenes
+def write_forecast(
+    forecaster: nn.Module, name: str, series: Series, task: Task, issue: int, folder: Path, leads: int | None = None
+) -> dict[str, Any]:
+    """Write one forecast as NetCDF, as Zarr and as one Cloud-Optimized GeoTIFF a step into `folder`.
 
-    dataset = scenes.to_dataset(scenes.forecast_scene(forecaster, series, task, issue), series, issue, task, name)
+    Quantiles are written too where the model states them, but not beyond its trained leads; `leads` are those of the task if None.
+    """
+    from glaciercast.forecast import export, scenes, traits
+
+    levels = traits.stated_levels(forecaster) if leads is None or leads <= task.n_target else ()
+    if levels:
+        values, quantiles = scenes.forecast_bands(forecaster, series, task, issue, levels)
+        dataset = scenes.to_dataset(values, series, issue, task, name, quantiles, levels).isel(time=slice(leads))
+    else:
+        dataset = scenes.to_dataset(scenes.forecast_scene(forecaster, series, task, issue, n_target=leads), series, issue, task, name)
     netcdf = export.write_netcdf(dataset, folder / "forecast" / "forecast.nc")
+    zarr = export.write_zarr(dataset, folder / "forecast" / "forecast.zarr")
     cogs = export.write_cogs(dataset, folder / "forecast")
     return {
         "model": name,
         "issue_time": str(dataset.issue_time.values)[:19],
         "valid": [str(time)[:10] for time in dataset.time.values],
+        "quantiles": list(levels),
         "netcdf": str(netcdf),
+        "zarr": str(zarr),
         "geotiffs": [str(path) for path in cogs],
     }
 
