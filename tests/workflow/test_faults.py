@@ -143,7 +143,7 @@ def test_no_server_at_all_is_one_line(archive, tmp_path):
 def test_no_token_stays_anywhere(archive, api, quiet, tmp_path):
     keys = {**building.FEW, "products": ["dem", "landsat", "itslive"], "end": "2020-06-30"}
     source = building.written(tmp_path, archive, api.url, **keys)
-    api.server.tokens = TokenDesk(life=1.0, announced=3600)  # refused while it claims to be good
+    api.server.tokens = TokenDesk(life=0.3, announced=3600)  # refused while it claims to be good
     result = building.command(source, *options(tmp_path, building.PATIENT), *signed(api), "--json")
     assert result.returncode == 0, result.stderr
     assert api.server.tokens.given >= 3 and api.server.outcomes["403"] >= 1
