@@ -6,7 +6,8 @@ RUN is what ``glaciercast simulate`` made (``parvati-like``). Every measurement 
 its way and, with workers, the start of their processes.
 
 - ours: ``build`` of Landsat and Sentinel-2, then ``align``; peer: the same items and grid by ``odc.stac.load``, masked by their quality
-  bands, NDSI and NDWI as in ours, monthly means, linear in time, carried forward, written as Zarr. Reflectance of scenes on the grid's lattice must be equal.
+  bands, NDSI and NDWI as in ours, monthly means, linear in time, carried forward, written as Zarr. Reflectance of scenes on the grid's
+  lattice must be equal.
 - floor: every block of the same files that the grid touches, decoded and copied into the output array, one file after the other.
 - peak memory of the build of half of the record and of all of it; wall time with one worker process and with two.
 

@@ -18,11 +18,13 @@ def test_own_scenes(tmp_path):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0].startswith("40 months of NDSI, 0.")
-    assert {line.split()[0] for line in lines[1:6]} == {
+    assert {line.split()[0] for line in lines[1:8]} == {
         "persistence",
         "same_season",
         "climatology",
         "damped_anomaly",
+        "linear_trend",
+        "advection",
         "unet_time+climatology",
     }
     with rasterio.open(lines[-1].split(": ")[1]) as file:

@@ -31,7 +31,7 @@ from glaciercast.report.tables import winner_sentence
 from glaciercast.training.config import TrainingConfig
 from glaciercast.workflow import showcase, steps
 from glaciercast.workflow import workbench as benches
-from glaciercast.workflow.workbench import Workbench
+from glaciercast.workflow.workbench import BASELINES, Workbench
 
 SETTINGS = workflow.BenchmarkConfig(
     windows=WindowConfig(n_input=2, n_target=1, patch=8, stride=4, fractions=(0.5, 0.2, 0.3)),
@@ -75,7 +75,7 @@ def test_the_baselines_in_the_table_equal_plain_numpy(cube, tmp_path):
         weight = seen[targets]
         expected = (weight * (forecast - values[targets]) ** 2).sum() / weight.sum()
         assert results["models"][name]["mse"] == pytest.approx(expected, rel=1e-4), name
-    assert set(results["models"]) == {"persistence", "same_season", "climatology", "damped_anomaly"}
+    assert set(results["models"]) == set(BASELINES)
     best = results["best_baseline"]
     assert results["models"][best]["skill"] == 0 and all(model["skill"] <= 0 for model in results["models"].values())
 
@@ -288,7 +288,7 @@ def test_the_demo_on_real_scenes(carpathians, tmp_path):
     assert summary["build"]["scenes"] == 140 and summary["align"]["steps"] == 66
     results = summary["benchmark"]
     networks = {spec.label for spec in settings.models}
-    assert set(results["models"]) == {"persistence", "same_season", "climatology", "damped_anomaly"} | networks
+    assert set(results["models"]) == set(BASELINES) | networks
     assert all(np.isfinite(model["mse"]) for model in results["models"].values())
     assert results["clusters"] < 8 and results["interval_note"].startswith("No interval is given: the test part holds 2")
     assert results["site"]["is_glacier"] is False

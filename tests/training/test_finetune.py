@@ -14,6 +14,7 @@ from glaciercast.training import saving
 from glaciercast.training.config import TrainingConfig
 from glaciercast.workflow import finetuning
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune
+from glaciercast.workflow.workbench import BASELINES
 
 TRAINING = TrainingConfig(epochs=2, batch_size=16, threads=1, device="cpu", learning_rate=0.01)
 SETTINGS = FinetuneConfig(stride=4, fractions=(0.5, 0.2, 0.3), training=TRAINING)
@@ -68,7 +69,7 @@ def same(one, other):
 def test_all_stand_in_one_table_with_the_baselines(results):
     summary, out = results
     models = summary["benchmark"]["models"]
-    assert set(models) == {"persistence", "same_season", "climatology", "damped_anomaly", "zero-shot", "fine-tuned", "mixed"}
+    assert set(models) == {*BASELINES, "zero-shot", "fine-tuned", "mixed"}
     assert json.loads((out / "results" / "finetune.json").read_text()) == json.loads(json.dumps(summary))
     for title in ("zero-shot", "fine-tuned", "mixed"):
         assert models[title]["val_loss"] > 0 and models[title]["mse"] > 0 and models[title]["validation_mse"] > 0
