@@ -130,7 +130,7 @@ def tiling_for(forecaster: nn.Module, shape: tuple[int, int], patch: int) -> Til
     """Return how a scene is cut for a forecaster.
 
     Baselines work pixel by pixel or carry pixels far: they see the scene whole. Networks see tiles of their patch size that overlap by a
-    quarter, which leaves no more seam than a half and takes half the time (docs/results/forecast.md); those of which a pixel's forecast
+    quarter, which leaves no more seam than a half and takes half the time (`benchmarks/forecast.py`); those of which a pixel's forecast
     depends on what lies near, and not on the size of the patch (`any_size`), see large tiles.
     """
     from glaciercast.forecast.traits import of_networks
