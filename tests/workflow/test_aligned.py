@@ -52,6 +52,18 @@ def test_all_kinds_are_there_on_the_optical_grid(cube):
     assert "Claverie" in aligned.attrs["comment"] and "1 km cell" in aligned.attrs["comment"]
 
 
+def test_no_pair_enters_the_targets_of_two_parts(cube, tmp_path):
+    """Of any two steps that far apart, the later one's longest pair begins after the earlier one's end."""
+    path, _, tree = cube
+    snow, motion = (series.load(path, tmp_path / name, (name,)) for name in ("ndsi", "vx"))
+    span = np.timedelta64(int(SETTINGS.velocity.max_span_days), "D")
+    assert tree["aligned"].attrs["velocity_span_days"] == SETTINGS.velocity.max_span_days == 128
+    assert snow.composite_length == 1 and motion.composite_length == 6
+    apart = motion.composite_length
+    earliest = motion.starts.to_numpy()[apart:] - span
+    assert (earliest >= motion.ends.to_numpy()[:-apart]).all() and (earliest < motion.ends.to_numpy()[1 : 1 - apart]).any()
+
+
 def test_observed_snow_is_the_mean_of_the_clear_scenes_of_the_month(cube):
     _, _, tree = cube
     aligned, scenes = tree["aligned"].to_dataset(), tree["optical/landsat"].to_dataset()

@@ -155,6 +155,7 @@ def _coordinates(cube: xr.DataTree, optical: OpticalSteps, sources: Mapping[Kind
         "cadence": settings.cadence,
         "steps_per_year": calendar.steps_per_year,
         "composite_length": settings.length,
+        **({"velocity_span_days": settings.velocity.max_span_days} if "velocity" in sources else {}),
         "looks_ahead": int(settings.sides == "two_sided"),
         "schema": schema.VERSION,
     }

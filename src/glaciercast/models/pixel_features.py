@@ -89,15 +89,10 @@ def rows(forecaster: ResidualForecaster, features: Callable[[Inputs], Tensor], b
     InputError
         If a batch has no targets.
     """
-    scale = forecaster.std[: len(forecaster.task.targets), None, None]
     for batch in batches:
-        if batch.target is None or batch.target_weight is None:
-            raise InputError("training: expected batches with targets, found one without")
         with torch.no_grad():
             inputs, reference = forecaster.read(batch)
-            change = (batch.target - reference) / scale
-            weight = torch.where(change.isfinite(), batch.target_weight, 0.0)
-            change = torch.where(weight > 0, change, 0.0)
+            change, weight = forecaster.change(batch, reference)
             every = Rows(_by_pixel(features(inputs)), _by_pixel(change.flatten(1, 2)), _by_pixel(weight.flatten(1, 2)))
             counts = (every.weight > 0).any(dim=1)
         yield Rows(*(column[counts] for column in every))

@@ -110,14 +110,23 @@ class ResidualForecaster(Forecaster):
         InputError
             If the batch has no targets.
         """
-        if batch.target is None or batch.target_weight is None:
-            raise InputError("training: expected batches with targets, found one without")
         inputs, reference = self.read(batch)
-        change = (batch.target - reference) / self._scale()
-        weight = torch.where(reference.isfinite(), batch.target_weight, 0.0)
-        change = torch.where(weight > 0, change, 0.0)
+        change, weight = self.change(batch, reference)
         out = self.network(inputs, change) if self.training and self.network.teacher > 0 else self.network(inputs)
         return (weight * self.head.loss(out, change)).sum(), weight.sum()
+
+    def change(self, batch: Batch, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the true change of the reference, (b, T, W, y, x) in standard deviations, and its weight; 0 where it does not count.
+
+        Raises
+        ------
+        InputError
+            If the batch has no targets.
+        """
+        if batch.target is None or batch.target_weight is None:
+            raise InputError("training: expected batches with targets, found one without")
+        weight = torch.where(reference.isfinite(), batch.target_weight, 0.0)
+        return torch.where(weight > 0, (batch.target - reference) / self._scale(), 0.0), weight
 
     def read(self, batch: Batch) -> tuple[Inputs, Tensor]:
         """Return what the network reads, and the reference forecast (b, T, W, y, x) in physical units.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 GROUP = "/aligned"
+VELOCITIES = tuple(name for name, available in AVAILABILITY.items() if available == "velocity_available_at")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Series:
         Sine and cosine of the phase of the year, float32 (step, 2), future steps included.
     season_index
         0 … period − 1, int64 (step,), future steps included.
+    composite_length
+        Steps over which what enters a step extends: its own, those before that its composite spans, and, where velocities are read, those
+        that the longest image pair reaches back.
     statics
         Normalised channels that do not change with time, float32 (S, y, x).
     """
@@ -96,7 +101,8 @@ def load(
             raise InputError(unknown("variable", name, [v for v in ALIGNED_VARIABLES if v in aligned]))
     if aligned.attrs.get("looks_ahead"):
         raise InputError(f"{path}: /aligned was filled from later steps, to explore; run 'glaciercast align {path} --replace'")
-    for key in ("cadence", "steps_per_year", "composite_length"):
+    needed = ("cadence", "steps_per_year", "composite_length")
+    for key in (*needed, "velocity_span_days") if set(variables) & set(VELOCITIES) else needed:
         if key not in aligned.attrs:
             raise SchemaError(f"{path}{GROUP}: expected the attribute '{key}', found none; run 'glaciercast align {path} --replace'")
     content = store.fingerprint(path, GROUP)
@@ -113,6 +119,7 @@ def load(
     starts, ends = _calendar(aligned, horizon)
     period = int(aligned.attrs["steps_per_year"])
     middles = starts + (ends - starts) / 2
+    reach = math.ceil(aligned.attrs.get("velocity_span_days", 0) / ((ends - starts).min() / pd.Timedelta(days=1)))
     return Series(
         cache=cache,
         variables=variables,
@@ -123,7 +130,7 @@ def load(
         season_index=seasons.season_index(middles, period),
         statics=static_fields.channels(aligned, statics, str(path)),
         period=period,
-        composite_length=int(aligned.attrs["composite_length"]),
+        composite_length=int(aligned.attrs["composite_length"]) + (reach if set(variables) & set(VELOCITIES) else 0),
         geobox=geobox,
         attributes=dict(aligned.attrs),
         fingerprint=content,

@@ -136,7 +136,7 @@ def start(number: int, work: Callable[..., None], *given: Any) -> None:
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
     failures = multiprocessing.get_context("spawn").SimpleQueue()
-    # pickled here, so that tensors travel as bytes and not in shared memory
+    # pickled here, so that tensors travel as bytes and not in shared memory; the pipe to our own child is all that these bytes pass
     job = pickle.dumps((work, given, find_free_network_port(), progress.shown()))
     with _environment(TORCH_CPP_LOG_LEVEL="ERROR"):  # DDP's remark that all weights were used for once
         context = start_processes(_process, (number, job, failures), number, join=False, start_method="spawn")  # type: ignore[no-untyped-call]
