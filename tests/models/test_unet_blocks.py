@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from tests.models.batches import task
 
+from glaciercast.models import registry
 from glaciercast.models.base import parameter_count
 from glaciercast.models.unet_blocks import ConvBlock, PixelNorm, UNet, zero_readout
 
@@ -118,3 +120,23 @@ def test_with_group_norm_every_pixel_knows_the_tile():
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (7, 7), (12, 6), (13, 1), (16, 8), (64, 8)])
 def test_groups_divide_any_width(channels, groups):
     assert ConvBlock(3, channels, "group")[1].num_groups == groups
+
+
+def test_dropout_takes_whole_channels_in_training_and_none_in_a_forecast():
+    torch.manual_seed(0)
+    block, x = ConvBlock(2, 40, "none", dropout=0.25), torch.randn(30, 2, 5, 6)
+    whole = block.eval()(x)
+    found = block.train()(x)
+    dropped = (found == 0).all(-1).all(-1)
+    torch.testing.assert_close(found, torch.where(dropped[..., None, None], 0.0, whole / 0.75))
+    alive = (whole > 0).any(-1).any(-1)
+    assert (dropped & alive).sum() / alive.sum() == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["unet_time", "unet_recurrent"])
+def test_the_networks_pass_their_dropout_to_every_block(name):
+    def shares(**options):
+        network = registry.create(name, task(), widths=(4, 6, 8), **options)
+        return [layer.p for layer in network.modules() if isinstance(layer, torch.nn.Dropout2d)]
+
+    assert shares(dropout=0.3) == [0.3] * 5 and shares() == []

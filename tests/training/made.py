@@ -18,7 +18,7 @@ from glaciercast.patches.sampling import Batch, PatchDataset, patch_origins
 from glaciercast.training.config import TrainingConfig
 
 TASK = task()
-CONFIG = TrainingConfig(epochs=4, patience=3, learning_rate=0.01, seed=5, threads=1, device="cpu")
+CONFIG = TrainingConfig(epochs=4, patience=3, learning_rate=0.01, seed=5, threads=1, device="cpu", keep_start=False)
 META = {"site": "made"}
 
 

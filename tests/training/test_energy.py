@@ -33,8 +33,34 @@ def test_the_energy_of_epochs_adds_up_on_what_was_taken_before():
     assert total == {"kwh": 7.0, "kg_co2e": 1.5, "cpu_kwh": 4.5, "gpu_kwh": 0.0, "ram_kwh": 1.5, "country": "Nepal"}
 
 
-def test_nothing_is_metered_unless_asked():
-    with energy.metered(CONFIG, {}) as meter:
+def test_an_epoch_that_is_cut_short_counts(tmp_path, monkeypatch):
+    """2 kWh an epoch, and 2 for each of two attempts at the second one."""
+    codecarbon = pytest.importorskip("codecarbon")
+
+    class Fake(Tracker):
+        _hardware = ()
+
+        def __init__(self, **_):
+            pass
+
+        def get_detected_hardware(self):
+            pass
+
+        def stop(self):
+            pass
+
+    monkeypatch.setattr(codecarbon, "OfflineEmissionsTracker", Fake)
+    for failure in (RuntimeError, KeyboardInterrupt):
+        with pytest.raises(failure):
+            fit(forecaster(), Batches(0, 4, (1, 2), failure), Batches(100, 2), tmp_path, METERED, META)
+        assert (tmp_path / energy.CUT_SHORT).is_file()
+    result = fit(forecaster(), Batches(0, 4), Batches(100, 2), tmp_path, METERED, META)
+    assert result.energy["kwh"] == 8.0 and result.energy["kg_co2e"] == 2.0
+    assert not (tmp_path / energy.CUT_SHORT).exists()
+
+
+def test_nothing_is_metered_unless_asked(tmp_path):
+    with energy.metered(CONFIG, {}, tmp_path) as meter:
         meter.start()
         assert meter.stop() == {}
 

@@ -16,7 +16,7 @@ from glaciercast.workflow import finetuning
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune
 from glaciercast.workflow.workbench import BASELINES
 
-TRAINING = TrainingConfig(epochs=2, batch_size=16, threads=1, device="cpu", learning_rate=0.01)
+TRAINING = TrainingConfig(epochs=2, batch_size=16, threads=1, device="cpu", learning_rate=0.01, keep_start=False)
 SETTINGS = FinetuneConfig(stride=4, fractions=(0.5, 0.2, 0.3), training=TRAINING)
 
 
@@ -143,7 +143,7 @@ def test_only_trained_networks_are_taken_and_unknown_keys_refused(here, there, t
     settings = workflow.BenchmarkConfig(windows=WindowConfig(n_input=2, n_target=1, patch=8, stride=4, fractions=(0.5, 0.2, 0.3)))
     solved = workflow.train(there, workflow.parse_model("pixel_linear"), tmp_path / "solved", settings)["model"]
     with pytest.raises(
-        InputError, match=r"pixel_linear: expected a trained network, found pixel_linear, which is fitted on each cube itself"
+        InputError, match=r"pixel_linear: expected a single trained network, found pixel_linear, an ensemble"
     ):
         finetune(here, solved, tmp_path / "a", SETTINGS)
     with pytest.raises(InputError, match=r"model.json: cannot be read"):

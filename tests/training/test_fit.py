@@ -10,15 +10,20 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from tests.models import batches
 from tests.training.made import CONFIG, META, TASK, Batches, forecaster
 
 from glaciercast import progress
 from glaciercast.errors import GlaciercastError, InputError, RunFolderError
 from glaciercast.models import registry
+from glaciercast.models.residual import build
+from glaciercast.patches import augment
 from glaciercast.training import saving, schedules
-from glaciercast.training.fit import CHECKPOINT, fit
+from glaciercast.training.config import AugmentConfig
+from glaciercast.training.fit import CHECKPOINT, fit, mean_loss
 
 
 def run(folder, config=CONFIG, meta=META, train=None, model=None, validation=None):
@@ -104,6 +109,15 @@ def test_early_stopping_and_the_best_weights_survive_an_interruption(tmp_path):
     resumed, model, _ = run(tmp_path / "cut", config)
     assert losses(resumed) == losses(whole) and resumed.best_epoch == whole.best_epoch
     assert same_weights(model, best)
+
+
+def test_weights_that_no_epoch_betters_are_kept(tmp_path):
+    """The targets are noise: the reference, which fresh weights forecast, is the best there is."""
+    config = CONFIG.model_copy(update={"learning_rate": 0.1, "keep_start": True})
+    start = mean_loss(forecaster(), Batches(100, 2))
+    result, model, _ = run(tmp_path, config)
+    assert min(row["val_loss"] for row in result.history) > start == result.val_loss and result.best_epoch == 0
+    assert same_weights(model, forecaster().eval())
 
 
 def test_a_fit_cut_after_its_last_epoch_trains_no_more(straight, tmp_path, monkeypatch):
@@ -207,14 +221,19 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_the_fit_goes_on_from_it(strai
     assert train.epochs == [2, 3] and same_weights(model, straight.model) and losses(result) == losses(straight.result)
 
 
+VARIED = AugmentConfig(flips=True, rotations=True, brightness=0.1, cloud_gaps=0.3)
 ALL_AT_ONCE = CONFIG.model_copy(
-    update={"epochs": 10, "patience": 10, "schedule": "cosine", "warmup_epochs": 1.5, "teacher_start": 0.8, "teacher_epochs": 6}
-)
+    update={
+        "epochs": 10, "patience": 10, "schedule": "cosine", "warmup_epochs": 1.5, "teacher_start": 0.8, "teacher_epochs": 6,
+        "augment": VARIED,
+    }
+)  # fmt: skip
 
 
-def test_5_and_5_epochs_equal_10_bit_for_bit_with_schedule_teacher_and_dropout(tmp_path):
+@pytest.mark.parametrize(("name", "options"), [("lstm", {"hidden": 5}), ("unet_time", {"widths": (3, 4)})])
+def test_5_and_5_epochs_equal_10_bit_for_bit_with_schedule_teacher_dropout_and_varied_windows(tmp_path, name, options):
     def made(seed=CONFIG.seed):
-        model = forecaster("lstm", seed=seed, hidden=5, dropout=0.3)
+        model = forecaster(name, seed=seed, dropout=0.3, **options)
         torch.nn.init.normal_(model.network.readout.weight, std=0.1, generator=torch.Generator().manual_seed(1))
         return model
 
@@ -226,6 +245,29 @@ def test_5_and_5_epochs_equal_10_bit_for_bit_with_schedule_teacher_and_dropout(t
     assert [row | {"seconds": 0} for row in more.history] == [row | {"seconds": 0} for row in ten.history]
     assert [row["teacher"] for row in ten.history] == pytest.approx([0.8 * max(0, 1 - epoch / 6) for epoch in range(10)])
     assert model.network.teacher == 0
+
+
+def test_training_windows_are_varied_anew_in_each_epoch_and_those_of_validation_never(tmp_path, monkeypatch):
+    """The loss of each batch is that of its views; without a step (no learning) validation stays as it is."""
+    config = CONFIG.model_copy(update={"epochs": 2, "learning_rate": 1e-12, "augment": VARIED, "weight_decay": 0.0})
+    result, model, train = run(tmp_path / "varied", config)
+    plain, _, _ = run(tmp_path / "plain", config.model_copy(update={"augment": AugmentConfig()}))
+    assert [row["val_loss"] for row in result.history] == pytest.approx([row["val_loss"] for row in plain.history], rel=1e-6)
+    assert result.val_loss == pytest.approx(mean_loss(model, Batches(100, 2)), rel=1e-6)
+    model.train()
+    for epoch in range(2):
+        sums = [torch.stack(model.loss(each, augment.draw(VARIED, each, CONFIG.seed, epoch))) for each in train.batches]
+        losses, weight = sum(sums).tolist()
+        assert result.history[epoch]["train_loss"] == pytest.approx(losses / weight, rel=1e-5)
+    assert len({row["train_loss"] for row in (*result.history, plain.history[0])}) == 3
+
+
+def test_what_cannot_be_turned_is_refused_before_anything_is_written(tmp_path):
+    stats = SimpleNamespace(mean=np.zeros(1, "float32"), std=np.ones(1, "float32"))
+    model = build("unet_time", batches.task(variables=("vx",)), "none", stats, widths=(4,))
+    with pytest.raises(InputError, match=r"augment.rotations: expected vx and vy both"):
+        run(tmp_path / "none", CONFIG.model_copy(update={"augment": AugmentConfig(rotations=True)}), model=model)
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_optimiser_follows_the_schedule_step_by_step(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from tests.training.made import TASK, Frames, windows
 
 from glaciercast.models import registry
 from glaciercast.models.residual import build
-from glaciercast.training import mixed
+from glaciercast.training import assembled, mixed
 
 HOME, GUEST = Frames(scene=12, seed=1), Frames(scene=14, seed=2)
 
@@ -54,3 +54,18 @@ def test_a_batch_holds_windows_of_both():
     expected = (there.__getitems__([489, 0]).target - 0.6) / 0.5 * 0.2 + 0.4
     torch.testing.assert_close(batch.target[2:], expected, equal_nan=True)
     assert len(together.__getitems__([600]).past) == len(together[5].past) == 1
+
+
+def test_a_scene_is_that_of_one_cube_and_has_the_loss_that_it_has_there():
+    home, guest = forecaster(HOME, 0.4, 0.2), forecaster(GUEST, 0.6, 0.5)
+    guest.network = home.network
+    here, there = windows(HOME), windows(GUEST)
+    for each, shape in ((here, (12, 12)), (there, (14, 14))):
+        each.origins = assembled.tiling_for(shape, (8, 8)).origins
+    move = mixed.Move.between(home, guest, columns=12)
+    batches = list(assembled.loader(mixed.Together(here, there, move), shuffle=False))
+    assert [len(batch.past) for batch in batches] == [4] * 20
+    both = mixed.beside(home, guest, move).train()
+    expected = assembled.batch_loss(guest.train(), next(iter(assembled.loader(there, shuffle=False))), "scene")
+    found = assembled.batch_loss(both, batches[10], "scene")
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -175,6 +175,17 @@ class Climatology(_Seasonal):
         """Return the climatology of each target's season, (b, T, W, y, x)."""
         return self.targets(self.seasonal(batch, batch.index_future))
 
+    def of_others(self, batch: Batch, seen: Batch) -> tuple[Tensor, Tensor]:
+        """Return what training compares with: climatology of the input steps, (b, n_input, V, y, x), and forecast, (b, T, W, y, x).
+
+        Each frame departs from a climatology that does not hold it (see `seasonal_of_others`); NaN where nothing else was seen. `seen` is
+        what training shows of the window `batch`; a forecast by more than the calendar reads it.
+        """
+        assert batch.target is not None and batch.target_weight is not None, "training windows have targets"
+        steps = self.task.n_input
+        past = batch.index_past[:, -steps:], batch.past[:, -steps:], batch.past_observed[:, -steps:].nan_to_num()
+        return self.seasonal_of_others(batch, *past), self.seasonal_of_others(batch, batch.index_future, batch.target, batch.target_weight)
+
 
 @register("damped_anomaly", kind="baseline", summary="Climatology plus the last anomaly, shrunk by a fitted coefficient per lead.")
 class DampedAnomaly(_Seasonal):

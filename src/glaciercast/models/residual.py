@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from glaciercast.errors import InputError, unknown
@@ -17,20 +16,16 @@ from glaciercast.models.baselines import Climatology
 from glaciercast.models.heads import Head, Value
 from glaciercast.models.ports import Inputs, Ports
 from glaciercast.models.task import Task
+from glaciercast.models.usual import Usual
+from glaciercast.patches.normalise import Stats
 
 if TYPE_CHECKING:
+    from glaciercast.patches.augment import Views
     from glaciercast.patches.sampling import Batch
 
-REFERENCES = {"none": None, "last": "persistence", "same_season": "same_season", "climatology": "climatology"}
-
-
-class Normaliser(Protocol):
-    """Mean and standard deviation per variable, (V,) each, fitted on the training part (`patches.normalise.Stats`)."""
-
-    @property
-    def mean(self) -> NDArray[np.float32]: ...  # noqa: D102
-    @property
-    def std(self) -> NDArray[np.float32]: ...  # noqa: D102
+FITTED = ("climatology", "harmonic", "season_shift")
+"""References that are fitted on the training part, for the place where it lies."""
+REFERENCES = {"none": None, "last": "persistence", "same_season": "same_season", **{name: name for name in FITTED}}
 
 
 class ResidualForecaster(Forecaster):
@@ -46,11 +41,11 @@ class ResidualForecaster(Forecaster):
     task
         What is forecast from what.
     residual
-        The reference: ``none`` (the mean), ``last`` (persistence), ``same_season`` or ``climatology``. Where it is NaN, the mean stands in.
+        The reference: ``none`` (the mean), ``last`` (persistence), ``same_season`` or one of `FITTED`. Where it is NaN, the mean stands in.
     stats
-        Normaliser of the V variables.
+        Mean and standard deviation of the V variables, fitted on the training part.
     baseline
-        The fitted reference; needed for ``climatology``, made here for the others.
+        The fitted reference; needed for those of `FITTED`, made here for the others.
     head
         What the numbers of the network mean; a value if None.
 
@@ -64,7 +59,7 @@ class ResidualForecaster(Forecaster):
     std: Tensor
 
     def __init__(
-        self, network: Network, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None, head: Head | None = None
+        self, network: Network, task: Task, residual: str, stats: Stats, baseline: Baseline | None = None, head: Head | None = None
     ) -> None:
         super().__init__(task, network.options)
         self.name = network.name  # type: ignore[misc]  # a forecaster goes by its network's name
@@ -99,21 +94,38 @@ class ResidualForecaster(Forecaster):
         inputs, reference = self.read(batch)
         return self._physical(reference, self.head.quantiles(self.network(inputs), levels))
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: Batch, views: Views | None = None) -> tuple[Tensor, Tensor]:
         """Return Σ w · loss and Σ w over what was observed, losses being the head's, in standard deviations.
 
         The ratio of both is the loss of a batch, and the ratio of their sums that of an epoch. What only the window's own year has seen
-        counts nothing in training: there is no climatology of other years to depart from.
+        counts nothing in training: there is no climatology of other years to depart from. With `views` it is the loss of varied windows.
 
         Raises
         ------
         InputError
             If the batch has no targets.
         """
-        inputs, reference = self.read(batch)
-        change, weight = self.change(batch, reference)
+        inputs, change, weight = self.lesson(batch, views)
         out = self.network(inputs, change) if self.training and self.network.teacher > 0 else self.network(inputs)
         return (weight * self.head.loss(out, change)).sum(), weight.sum()
+
+    def lesson(self, batch: Batch, views: Views | None = None) -> tuple[Inputs, Tensor, Tensor]:
+        """Return what the network reads, what it should answer and how much each pixel of that counts (see `change`).
+
+        The climatology of a window is looked up where it lies and without its own frames, clouds or not; `views` show both varied.
+
+        Raises
+        ------
+        InputError
+            If the batch has no targets.
+        """
+        names = self.task.variables
+        usual = self.usual(batch, None if views is None else views.veil(batch, names))
+        if views is not None:
+            batch = views.batch(batch, names)
+            usual = None if usual is None else usual.seen(views, names)
+        inputs, reference = self.read(batch, usual)
+        return inputs, *self.change(batch, reference)
 
     def change(self, batch: Batch, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Return the true change of the reference, (b, T, W, y, x) in standard deviations, and its weight; 0 where it does not count.
@@ -128,22 +140,30 @@ class ResidualForecaster(Forecaster):
         weight = torch.where(reference.isfinite(), batch.target_weight, 0.0)
         return torch.where(weight > 0, (batch.target - reference) / self._scale(), 0.0), weight
 
-    def read(self, batch: Batch) -> tuple[Inputs, Tensor]:
+    def usual(self, batch: Batch, seen: Batch | None = None) -> Usual | None:
+        """Return the climatology under each patch, of the other years in training; None if the reference is another one.
+
+        `seen` is what training shows of the window (default: all of it).
+        """
+        if not isinstance(self.reference, Climatology):
+            return None
+        learning = self.training and batch.target is not None
+        return Usual.of_others(self.reference, batch, seen) if learning else Usual.of_all(self.reference, batch)
+
+    def read(self, batch: Batch, usual: Usual | None = None) -> tuple[Inputs, Tensor]:
         """Return what the network reads, and the reference forecast (b, T, W, y, x) in physical units.
 
-        The reference is NaN only in training, where no other year has seen what a window is to forecast.
+        The reference is NaN only in training, where no other year has seen what a window is to forecast. `usual` is looked up if None.
         """
-        steps = self.task.n_input
-        past, learning = batch.past[:, -steps:], self.training and batch.target is not None
+        usual = self.usual(batch) if usual is None else usual
+        past = batch.past[:, -self.task.n_input :]
         seen = past.isfinite()
-        observed = torch.where(seen, batch.past_observed[:, -steps:].nan_to_num(), 0.0)
+        observed = torch.where(seen, batch.past_observed[:, -self.task.n_input :].nan_to_num(), 0.0)
         channels = [torch.where(seen, (past - self.mean[:, None, None]) / self.std[:, None, None], 0.0), observed]
-        if isinstance(self.reference, Climatology):
-            index = batch.index_past[:, -steps:]
-            usual = self.reference.seasonal_of_others(batch, index, past, observed) if learning else self.reference.seasonal(batch, index)
-            channels.append(((past - usual) / self.std[:, None, None]).nan_to_num())
-        season = torch.cat([batch.season_past[:, -steps:], batch.season_future], dim=1)
-        reference = self._reference_forecast(batch, learning)
+        if usual is not None:
+            channels.append(((past - usual.past) / self.std[:, None, None]).nan_to_num())
+        season = torch.cat([batch.season_past[:, -self.task.n_input :], batch.season_future], dim=1)
+        reference = self._repeated(batch) if usual is None else usual.future
         offset = self.mean[: len(self.task.targets), None, None]
         future = ((reference - offset) / self._scale()).nan_to_num()
         return Inputs(torch.cat(channels, dim=2), future, batch.statics, season), reference
@@ -152,10 +172,8 @@ class ResidualForecaster(Forecaster):
         """Return what rebuilds this forecaster, weights aside, as plain JSON types."""
         return {**super().recipe(), "residual": self.residual, "head": self.head.model_dump(mode="json")}
 
-    def _reference_forecast(self, batch: Batch, learning: bool) -> Tensor:
-        if learning and isinstance(self.reference, Climatology):
-            assert batch.target is not None and batch.target_weight is not None
-            return self.reference.seasonal_of_others(batch, batch.index_future, batch.target, batch.target_weight)
+    def _repeated(self, batch: Batch) -> Tensor:
+        """Return the reference forecast that the past alone gives, (b, T, W, y, x); where it is NaN, the mean."""
         offset = self.mean[: len(self.task.targets), None, None]
         if self.reference is None:
             shape = (len(batch.past), self.task.n_target, len(self.task.targets), *batch.past.shape[-2:])
@@ -171,7 +189,7 @@ class ResidualForecaster(Forecaster):
 
 
 def build(
-    name: str, task: Task, residual: str, stats: Normaliser, baseline: Baseline | None = None, *, seed: int = 0, head: Head | None = None,
+    name: str, task: Task, residual: str, stats: Stats, baseline: Baseline | None = None, *, seed: int = 0, head: Head | None = None,
     preset: str = "small", **options: Any,
 ) -> ResidualForecaster:  # fmt: skip
     """Create network `name` with fresh weights drawn from `seed` and wrap it; torch's own generator stays as it was.
@@ -184,7 +202,7 @@ def build(
     if registry.find(name).kind != "network":
         raise InputError(unknown("network", name, registry.names("network")))
     head = Value() if head is None else head
-    ports = Ports.of(task, head.parameters, departures=residual == "climatology")
+    ports = Ports.of(task, head.parameters, departures=residual in FITTED)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = registry.create(name, task, preset=preset, ports=ports, **options)
@@ -214,17 +232,9 @@ def rebuild(recipe: dict[str, Any]) -> Forecaster:
     if recipe["residual"] is None:
         baseline: Forecaster = registry.create(recipe["model"], task, **recipe["options"])
         return baseline
-    reference = registry.create("climatology", task) if recipe["residual"] == "climatology" else None
-    head = heads.parse(recipe.get("head", {}))
-    return build(recipe["model"], task, recipe["residual"], _Unit(task), reference, head=head, **recipe["options"])
-
-
-class _Unit:
-    """Mean 0 and standard deviation 1, to be overwritten by loaded values."""
-
-    def __init__(self, task: Task) -> None:
-        self.mean = np.zeros(len(task.variables), dtype=np.float32)
-        self.std = np.ones(len(task.variables), dtype=np.float32)
+    reference = registry.create(recipe["residual"], task) if recipe["residual"] in FITTED else None
+    head, ones = heads.parse(recipe.get("head", {})), np.ones(len(task.variables), "float32")  # what is normalised by is loaded later
+    return build(recipe["model"], task, recipe["residual"], Stats(0 * ones, ones), reference, head=head, **recipe["options"])
 
 
 def _reference(task: Task, residual: str, baseline: Baseline | None) -> Baseline | None:
@@ -235,7 +245,7 @@ def _reference(task: Task, residual: str, baseline: Baseline | None) -> Baseline
         raise InputError(f"residual '{residual}': expected {wanted or 'no'} baseline, found {baseline.name}")
     if wanted is None or baseline is not None:
         return baseline
-    if wanted == "climatology":
-        raise InputError("residual 'climatology': expected a fitted climatology, found none")
+    if wanted in FITTED:
+        raise InputError(f"residual '{residual}': expected a fitted {wanted}, found none")
     made: Baseline = registry.create(wanted, task)
     return made

@@ -28,16 +28,20 @@ class PixelNorm(nn.LayerNorm):
 
 
 class ConvBlock(nn.Sequential):
-    """Two 3×3 convolutions of one level, each with a normalisation and a ReLU after it; zeros beyond the edge."""
+    """Two 3×3 convolutions of one level, each with a normalisation and a ReLU after it; zeros beyond the edge.
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
+    In training, a share `dropout` of the channels that come out is dropped: whole maps, as neighbouring pixels know each other's values
+    (Tompson et al. 2015, arXiv:1411.4280).
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: Norm, dropout: float = 0.0) -> None:
         layers: list[nn.Module] = []
         for channels in (inputs, outputs):
             convolution = nn.Conv2d(channels, outputs, 3, padding=1, bias=norm == "none")
             if norm == "none":  # nothing else keeps the signal's variance from layer to layer (He et al. 2015, arXiv:1502.01852)
                 nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
             layers += [convolution, *_normalisation(norm, outputs), nn.ReLU(inplace=True)]
-        super().__init__(*layers)
+        super().__init__(*layers, *([nn.Dropout2d(dropout)] if dropout else []))
 
 
 class UNet(nn.Module):
@@ -56,16 +60,19 @@ class UNet(nn.Module):
     up
         ``convolution``: maxima on the way down and 2×2 up-convolutions that halve the channels on the way up, as published; ``nearest``:
         means on the way down and repeated pixels on the way up, which is cheaper.
+    dropout
+        Share of the channels of each block that is dropped in training.
     """
 
-    def __init__(self, inputs: int, widths: Sequence[int], norm: Norm, up: Up) -> None:
+    def __init__(self, inputs: int, widths: Sequence[int], norm: Norm, up: Up, dropout: float = 0.0) -> None:
         super().__init__()
         self.multiple = 2 ** (len(widths) - 1)
         self.pool = nn.MaxPool2d(2) if up == "convolution" else nn.AvgPool2d(2)
-        self.down = nn.ModuleList(ConvBlock(before, after, norm) for before, after in zip((inputs, *widths), widths, strict=False))
+        self.down = nn.ModuleList(ConvBlock(before, after, norm, dropout) for before, after in zip((inputs, *widths), widths, strict=False))
         steps = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.enlarge = nn.ModuleList(_enlarging(coarse, fine, up) for coarse, fine in steps)
-        self.up = nn.ModuleList(ConvBlock((coarse if up == "nearest" else fine) + fine, fine, norm) for coarse, fine in steps)
+        merged = ((coarse if up == "nearest" else fine) + fine for coarse, fine in steps)
+        self.up = nn.ModuleList(ConvBlock(both, fine, norm, dropout) for both, (_, fine) in zip(merged, steps, strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of every pixel, (b, widths[0], y, x)."""

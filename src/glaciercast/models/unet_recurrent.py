@@ -24,6 +24,7 @@ class UnetRecurrentOptions(Config):
     norm: Norm = Field(
         default="none", description="normalisation: none, over the channels of each pixel (layer), or within each sample (group)"
     )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the channels of each block that is dropped in training")
 
 
 @register("unet_recurrent", kind="network", summary="U-Net from the last frames to the next, fed with its own forecasts; any patch size.")
@@ -42,7 +43,7 @@ class UnetRecurrent(Network):
         chosen = cast(UnetRecurrentOptions, self.options)
         inputs = task.n_input * self.ports.frame + self.ports.targets + 2 + self.ports.statics
         self.any_size = chosen.norm != "group"
-        self.body = UNet(inputs, chosen.widths, chosen.norm, up="convolution")
+        self.body = UNet(inputs, chosen.widths, chosen.norm, up="convolution", dropout=chosen.dropout)
         self.readout = zero_readout(chosen.widths[0], self.ports.out)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped in torch
 

@@ -23,6 +23,7 @@ class UnetTimeOptions(Config):
     norm: Norm = Field(
         default="none", description="normalisation: none, over the channels of each pixel (layer), or within each sample (group)"
     )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the channels of each block that is dropped in training")
 
 
 @register("unet_time", kind="network", summary="Small U-Net with time and the targets' season as channels; any patch size.")
@@ -43,7 +44,7 @@ class UnetTime(Network):
         chosen = cast(UnetTimeOptions, self.options)
         inputs = task.n_input * self.ports.frame + task.n_target * (self.ports.targets + 2) + self.ports.statics
         self.any_size = chosen.norm != "group"
-        self.body = UNet(inputs, chosen.widths, chosen.norm, up="nearest")
+        self.body = UNet(inputs, chosen.widths, chosen.norm, up="nearest", dropout=chosen.dropout)
         self.multiple = self.body.multiple
         self.readout = zero_readout(chosen.widths[0], task.n_target * self.ports.out)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped in torch; a sixth off a step on a CPU

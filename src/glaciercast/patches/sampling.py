@@ -66,7 +66,26 @@ class Batch(NamedTuple):
     target_weight: Tensor | None
 
 
-class PatchDataset(Dataset[Batch]):
+class Windows(Dataset[Batch]):
+    """Windows that are gathered as whole batches."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def scenes(self) -> list[int]:
+        """Number of windows of each issue step, in the order of the windows."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return the windows `indices` as one batch."""
+        raise NotImplementedError
+
+
+class PatchDataset(Windows):
     """All windows of some issue steps at some patch origins; whole batches are gathered at once.
 
     Parameters
@@ -99,8 +118,10 @@ class PatchDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.issues) * len(self.origins)
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.__getitems__([index])
+    @property
+    def scenes(self) -> list[int]:
+        """Number of windows of each issue step, in the order of the windows."""
+        return [len(self.origins)] * len(self.issues)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return the windows `indices` as one batch; index = issue · patches + patch."""
@@ -154,7 +175,7 @@ class EpochBatches(Sampler[list[int]]):
             yield order[start : start + self.batch_size].tolist()
 
 
-def loader(dataset: PatchDataset, batch_size: int, seed: int = 0, shuffle: bool = True) -> DataLoader[Batch]:
+def loader(dataset: Windows, batch_size: int, seed: int = 0, shuffle: bool = True) -> DataLoader[Batch]:
     """Return a loader of whole batches, in this process: gathering them costs less than handing them over."""
     return DataLoader(dataset, batch_sampler=EpochBatches(len(dataset), batch_size, seed, shuffle), collate_fn=_as_is, num_workers=0)
 

@@ -123,7 +123,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, loss_l
     history
         One mapping an epoch with ``epoch`` and one or more numbers whose names end in ``loss`` or ``mse``; other keys are left out.
     best_epoch
-        The epoch, as numbered in `history`, whose weights were kept.
+        The epoch, as numbered in `history`, whose weights were kept; 0: those before the first.
     loss_label
         Label of the vertical axis, with units.
 
@@ -133,7 +133,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, loss_l
         If `history` holds no epochs or no losses, or does not hold `best_epoch`.
     """
     epochs = [int(row["epoch"]) for row in history]
-    if best_epoch not in epochs:
+    if best_epoch not in [0, *epochs]:
         raise InputError(f"training curve: best epoch {best_epoch} is not among the {len(epochs)} epochs of the history")
     keys = list(dict.fromkeys(key for row in history for key in row if key.endswith(("loss", "mse"))))
     if not keys:
@@ -151,7 +151,8 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, loss_l
             markersize=3,
             label=key.replace("_", " "),
         )
-    axes.axvline(best_epoch, color="black", linestyle="--", linewidth=1, label=f"weights kept: epoch {best_epoch}")
+    kept = f"epoch {best_epoch}" if best_epoch else "those of the start"
+    axes.axvline(best_epoch, color="black", linestyle="--", linewidth=1, label=f"weights kept: {kept}")
     axes.set_ylim(bottom=0)
     axes.locator_params(axis="x", integer=True)
     axes.grid(axis="y")

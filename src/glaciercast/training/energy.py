@@ -6,15 +6,19 @@ import importlib.metadata
 import importlib.util
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glaciercast import runs
 from glaciercast.errors import InputError
 from glaciercast.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from codecarbon import OfflineEmissionsTracker
 
+CUT_SHORT = "energy.json"
+"""What a fit had taken when an epoch of it was cut short."""
 PARTS = ("cpu", "gpu", "ram")
 MEASURED = ("Rapl", "Emi", "Power Gadget", "GPU", "AppleSilicon", "Raspberry")
 """Words by which codecarbon names what has a meter; its other figures are models of load and size."""
@@ -23,7 +27,7 @@ MEASURED = ("Rapl", "Emi", "Power Gadget", "GPU", "AppleSilicon", "Raspberry")
 class Meter:
     """Adds up the energy of the epochs, on top of what an interrupted fit had taken; does nothing without a tracker.
 
-    Epochs that an interruption cut short are not in the sum.
+    An epoch that an error or Ctrl-C cut short counts (see `metered`); one whose process was killed outright cannot be told any more.
 
     Attributes
     ----------
@@ -35,16 +39,18 @@ class Meter:
 
     def __init__(self, tracker: OfflineEmissionsTracker | None, energy: dict[str, Any]) -> None:
         self.tracker, self.energy = tracker, energy
+        self.running = False
 
     def start(self) -> None:
         """Begin to measure."""
         if self.tracker is not None:
             self.tracker.start_task()
+            self.running = True
 
     def stop(self) -> dict[str, Any]:
         """Add what was taken since `start`, and return all so far."""
         if self.tracker is not None:
-            taken = self.tracker.stop_task()
+            taken, self.running = self.tracker.stop_task(), False
             added = {"kwh": taken.energy_consumed, "kg_co2e": taken.emissions}
             added |= {f"{part}_kwh": getattr(taken, f"{part}_energy") for part in PARTS}
             self.energy = {**self.energy, **{key: self.energy.get(key, 0.0) + value for key, value in added.items()}}
@@ -52,10 +58,11 @@ class Meter:
 
 
 @contextmanager
-def metered(config: TrainingConfig, taken: dict[str, Any], here: bool = True) -> Iterator[Meter]:
+def metered(config: TrainingConfig, taken: dict[str, Any], folder: Path, here: bool = True) -> Iterator[Meter]:
     """Give a meter that goes on from what was `taken`; it measures if that is wanted and `here`.
 
-    A fit in several processes is measured by one of them, which sees the whole machine.
+    A fit in several processes is measured by one of them, which sees the whole machine. If an error or Ctrl-C cuts an epoch short, all
+    that was taken by then is left in `folder` as ``energy.json``, from where the next fit goes on.
 
     Raises
     ------
@@ -89,10 +96,20 @@ def metered(config: TrainingConfig, taken: dict[str, Any], here: bool = True) ->
         **_parts(tracker),
         "tool": f"codecarbon {importlib.metadata.version('codecarbon')}",
     }
+    meter = Meter(tracker, {**_most(taken, folder / CUT_SHORT), **facts})
     try:
-        yield Meter(tracker, {**taken, **facts})
+        yield meter
     finally:
+        if meter.running:
+            with suppress(OSError):  # what cut the epoch short is what the user has to read, and a full disk is one of the reasons
+                runs.write_json(folder / CUT_SHORT, meter.stop())
         tracker.stop()
+
+
+def _most(taken: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the later of what the checkpoint tells and what a fit that was cut short has left: sums only grow."""
+    left = runs.read_json(file) if file.is_file() else {}
+    return max(taken, left, key=lambda each: float(each.get("kwh", 0.0)))
 
 
 def _parts(tracker: OfflineEmissionsTracker) -> dict[str, Any]:

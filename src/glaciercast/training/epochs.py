@@ -59,14 +59,18 @@ class EpochEnd(Callback):
         return KEY
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Seed torch, order the patches and set the teacher by the epoch's number, so that a resumed fit repeats it."""
+        """Order the patches and set the teacher by the epoch's number, so that a resumed fit repeats it."""
         self.started = time.perf_counter()
         epoch, module = trainer.current_epoch, cast(ForecastModule, pl_module)
-        torch.manual_seed((processes.rank() << 52) + (self.config.seed << 20) + epoch)  # dropout differs between the shares of a batch
         processes.set_epoch(self.train_loader, epoch)
         module.sums = {}
         module.forecaster.network.teacher = schedules.teacher(self.config, epoch)
         self.meter.start()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+        """Seed torch by the epoch's number; here, as a loader draws from torch when it begins, in a resumed fit at another moment."""
+        if batch_idx == 0:  # dropout differs between the shares of a batch
+            torch.manual_seed((processes.rank() << 52) + (self.config.seed << 20) + trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the losses, write the checkpoint whole or not at all, and stop when nothing improves."""

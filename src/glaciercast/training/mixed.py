@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from glaciercast.errors import InputError
 from glaciercast.models import registry
 from glaciercast.models.baselines import Climatology
-from glaciercast.models.residual import ResidualForecaster
+from glaciercast.models.residual import FITTED, ResidualForecaster
 from glaciercast.patches.normalise import Stats
+from glaciercast.patches.sampling import Windows
 
 if TYPE_CHECKING:
     from glaciercast.patches.sampling import Batch, PatchDataset
@@ -55,7 +56,7 @@ class Move:
         return batch._replace(past=self.values(batch.past), target=self.values(batch.target), origin=origin)
 
 
-class Together(Dataset["Batch"]):
+class Together(Windows):
     """The windows of two cubes, the guest's after those at home; a batch may hold both."""
 
     def __init__(self, home: PatchDataset, guest: PatchDataset, move: Move) -> None:
@@ -64,8 +65,10 @@ class Together(Dataset["Batch"]):
     def __len__(self) -> int:
         return len(self.home) + len(self.guest)
 
-    def __getitem__(self, index: int) -> Batch:
-        return self.__getitems__([index])
+    @property
+    def scenes(self) -> list[int]:
+        """Number of windows of each issue step of each cube, in the order of the windows."""
+        return [*self.home.scenes, *self.guest.scenes]
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return the windows `indices` as one batch, those at home first."""
@@ -80,8 +83,15 @@ def beside(home: ResidualForecaster, guest: ResidualForecaster, move: Move) -> R
     """Return a forecaster that reads the windows of both cubes, with the network, the normaliser and the head of `home`.
 
     A climatology that is the reference holds that of the guest to the right of its own, so that each window departs from that of its cube.
+
+    Raises
+    ------
+    InputError
+        If the reference is fitted and no climatology.
     """
     reference = home.reference
+    if home.residual in FITTED and home.residual != "climatology":
+        raise InputError(f"residual '{home.residual}': cannot be laid beside that of another cube; use 'climatology' to train on both")
     if isinstance(home.reference, Climatology) and isinstance(guest.reference, Climatology):
         reference = registry.create("climatology", home.task)
         assert isinstance(reference, Climatology)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,11 +12,13 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from glaciercast.errors import GlaciercastError
 from glaciercast.models.residual import ResidualForecaster
-from glaciercast.training import processes, schedules
+from glaciercast.patches import augment
+from glaciercast.training import assembled, processes, schedules
 from glaciercast.training.config import TrainingConfig
 from glaciercast.training.record import trained_state
 
 if TYPE_CHECKING:
+    from glaciercast.patches.augment import Views
     from glaciercast.patches.sampling import Batch
 
 NAMED = 3
@@ -52,7 +54,7 @@ class ForecastModule(LightningModule):
         return processes.count() * losses / weight.to(losses.dtype).clamp_min(torch.finfo(losses.dtype).tiny)
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Add one batch to the validation loss; the network runs free of the truth."""
+        """Add one batch to the validation loss, of windows as they are; the network runs free of the truth."""
         self._add("validation", batch, index)
 
     def configure_optimizers(self) -> Any:
@@ -87,16 +89,22 @@ class ForecastModule(LightningModule):
 
     def _add(self, part: str, batch: Batch, index: int) -> tuple[Tensor, Tensor]:
         """Return this process's Σ w · loss of a batch and the Σ w of all processes, float64."""
-        losses, weight = self.forecaster.loss(batch)
+        losses, weight = assembled.batch_loss(self.forecaster, batch, self.config.loss, self._views(part, batch))
         both = processes.total(torch.stack([losses.detach(), weight.detach()]).double())
         if not bool(both.isfinite().all()):
             raise GlaciercastError(self._complaint(part, batch, index, float(both[0] / both[1])))
         self.sums[part] = self.sums[part] + both if part in self.sums else both
         return losses, both[1]
 
+    def _views(self, part: str, batch: Batch) -> Views | None:
+        """Return how the windows of a batch are varied; those of validation are not."""
+        if part != "training" or not self.config.augment.active:
+            return None
+        return augment.draw(self.config.augment, batch, self.config.seed, self.current_epoch, together=self.config.loss == "scene")
+
     def _complaint(self, part: str, batch: Batch, index: int, loss: float) -> str:
         """Return the line that says where a loss that is not finite came from, the same in all processes."""
-        windows = processes.gathered(windows_at_fault(self.forecaster, batch))
+        windows = processes.gathered(windows_at_fault(lambda each: self.forecaster.loss(each, self._views(part, each)), batch))
         named = ", ".join(windows[:NAMED]) + (f" and {len(windows) - NAMED} more" if len(windows) > NAMED else "")
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return (
@@ -105,10 +113,10 @@ class ForecastModule(LightningModule):
         )
 
 
-def windows_at_fault(forecaster: ResidualForecaster, batch: Batch) -> list[str]:
+def windows_at_fault(loss: Callable[[Batch], Sequence[Tensor]], batch: Batch) -> list[str]:
     """Return which windows of a batch have a loss that is not finite: the step of issue, the row and column of the patch."""
     with torch.no_grad():
-        found = [row for row in range(len(batch.past)) if not _finite(forecaster.loss(processes.take(batch, [row])))]
+        found = [row for row in range(len(batch.past)) if not _finite(loss(processes.take(batch, [row])))]
     return [f"{int(batch.issue[row])} at ({int(batch.origin[row, 0])}, {int(batch.origin[row, 1])})" for row in found]
 
 

@@ -9,11 +9,15 @@ from glaciercast import config as configs
 from glaciercast import grid
 from glaciercast.models import registry
 from glaciercast.models import residual as residuals
+from glaciercast.models.base import Solvable
 from glaciercast.patches import normalise, sampling
-from glaciercast.training.config import TrainingConfig
+from glaciercast.training import assembled
+from glaciercast.training.config import Loss, TrainingConfig
 from glaciercast.training.fit import FitResult, fit
 
 if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
     from glaciercast.models.base import TrainingData
     from glaciercast.models.heads import Head
     from glaciercast.models.residual import ResidualForecaster
@@ -40,8 +44,9 @@ def fit_network(
         Pixels between training patches.
     """
     forecaster = fresh(name, task, data, settings.seed, residual=residual, preset=preset, head=head, options=options)
-    train = sampling.loader(windows(series, task, split, "train", stride), settings.batch_size, settings.seed)
-    validation = sampling.loader(windows(series, task, split, "validation", stride), settings.batch_size, shuffle=False)
+    loss: Loss = "patch" if isinstance(forecaster.network, Solvable) else settings.loss  # what is solved for is solved for pixel by pixel
+    train = loader(windows(series, task, split, "train", stride, loss), settings, loss)
+    validation = loader(windows(series, task, split, "validation", stride, loss), settings, loss, shuffle=False)
     meta = {**describe(series, split), "stride": stride, "training": configs.plain(settings)}
     return forecaster, fit(forecaster, train, validation, folder, settings, meta)
 
@@ -52,16 +57,26 @@ def fresh(
 ) -> ResidualForecaster:  # fmt: skip
     """Return a network with fresh weights, around it the normaliser and the reference of the training frames."""
     stats = normalise.fit(data.values, data.observed)
-    reference = registry.create("climatology", task).fit(data) if residual == "climatology" else None
+    reference = registry.create(residual, task).fit(data) if residual in residuals.FITTED else None
     return residuals.build(name, task, residual, stats, reference, seed=seed, head=head, preset=preset, **(options or {}))
 
 
-def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: int) -> sampling.PatchDataset:
-    """Return the patches of a part's windows, every `stride` pixels."""
-    origins = sampling.patch_origins(series.shape, task.patch, stride)
+def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: int, loss: Loss = "patch") -> sampling.PatchDataset:
+    """Return the patches of a part's windows: every `stride` pixels, or the tiles of whole scenes where the loss is theirs."""
+    if loss == "scene":
+        origins = assembled.tiling_for(series.shape, (task.patch, task.patch)).origins
+    else:
+        origins = sampling.patch_origins(series.shape, task.patch, stride)
     return sampling.PatchDataset(
         series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch), series.statics
     )
+
+
+def loader(dataset: sampling.Windows, settings: TrainingConfig, loss: Loss = "patch", shuffle: bool = True) -> DataLoader[sampling.Batch]:
+    """Return a loader of batches of patches, or of whole scenes where the loss is theirs (see `windows`)."""
+    if loss == "scene":
+        return assembled.loader(dataset, settings.seed, shuffle)
+    return sampling.loader(dataset, settings.batch_size, settings.seed, shuffle)
 
 
 def describe(series: Series, split: TimeSplit) -> dict[str, Any]:
@@ -69,6 +84,7 @@ def describe(series: Series, split: TimeSplit) -> dict[str, Any]:
     return {
         "data": series.fingerprint,
         "cadence": series.attributes["cadence"],
+        "composite_length": series.composite_length,
         "grid": grid.describe(series.geobox),
         "corner": [series.geobox.boundingbox.left, series.geobox.boundingbox.top],
         "fitted_until": str(series.available_at[: split.targets["validation"].stop].max()),

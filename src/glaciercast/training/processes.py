@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, distributed
 
 from glaciercast import errors, progress
-from glaciercast.errors import GlaciercastError, InputError
+from glaciercast.errors import GlaciercastError, InputError, unknown
 from glaciercast.patches.sampling import Batch
 from glaciercast.training.config import TrainingConfig
 
@@ -90,10 +90,23 @@ def use_cuda(config: TrainingConfig) -> bool:
     InputError
         If there are too few.
     """
-    cuda = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
-    if cuda and torch.cuda.device_count() < config.devices:
-        raise InputError(f"device: expected {config.devices} CUDA device(s), found {torch.cuda.device_count()}; use cpu or fewer 'devices'")
-    return cuda
+    return device(config.device, config.devices).type == "cuda"
+
+
+def device(name: str, number: int = 1) -> torch.device:
+    """Return the device that ``auto``, ``cpu`` or ``cuda`` stands for; auto is a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        If there is no device of that name, or fewer than `number`.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(unknown("device", name, ("auto", "cpu", "cuda")))
+    cuda = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    if cuda and torch.cuda.device_count() < number:
+        raise InputError(f"device: expected {number} CUDA device(s), found {torch.cuda.device_count()}; use cpu or fewer 'devices'")
+    return torch.device("cuda" if cuda else "cpu")
 
 
 def count() -> int:

@@ -75,7 +75,7 @@ def _train(
         _threads(config.threads),
         torch.random.fork_rng(devices=[torch.cuda.current_device()] if cuda else []),
         logs.events(config.tensorboard and _is_first(), checkpoint.parent, len(record.history)) as writer,
-        energy.metered(config, record.energy, _is_first()) as meter,
+        energy.metered(config, record.energy, checkpoint.parent, _is_first()) as meter,
     ):
         epoch_end = EpochEnd(record, checkpoint, config, train_loader, writer, meter)
         trainer = Trainer(

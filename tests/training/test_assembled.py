@@ -6,13 +6,26 @@ import torch
 from tests.forecast.made import Smooth, series, task, wrapped
 
 from glaciercast.errors import InputError
-from glaciercast.forecast import assembled, scenes
+from glaciercast.forecast import scenes
 from glaciercast.models import residual
+from glaciercast.models.base import Network
+from glaciercast.models.ports import Inputs
+from glaciercast.patches import augment
 from glaciercast.patches.normalise import Stats
 from glaciercast.patches.sampling import PatchDataset
 from glaciercast.patches.tiling import Blender, Tiling
+from glaciercast.training import assembled
+from glaciercast.training.config import AugmentConfig
 
 TILING = Tiling((20, 30), (8, 8), 4)
+
+
+class Pixelwise(Network):
+    """The last frame less a tenth of the first one."""
+
+    def forward(self, inputs, truth=None):
+        values = inputs.frames[:, :, : self.ports.targets]
+        return (values[:, -1:] - 0.1 * values[:, :1]).expand(-1, self.task.n_target, -1, -1, -1)
 
 
 @pytest.fixture
@@ -95,6 +108,50 @@ def test_the_loss_of_a_scene_falls_where_it_is_learnt(windows):
     assert history[-1] < 0.7 * history[0]
 
 
+def by_loop(forecaster, batch):
+    """Loss of the blended scene, tile by tile and pixel by pixel, of one lead and variable after the other."""
+    inputs, truth, weight = forecaster.lesson(batch)
+    out = [forecaster.network(Inputs(*(part[[number]] for part in inputs)))[0] for number in range(len(TILING))]
+    losses = total = torch.zeros(())
+    for row, column in np.ndindex(*TILING.shape):
+        blended = {name: torch.zeros(2, 1) for name in ("out", "truth", "weight")}
+        for number, (top, left) in enumerate(TILING.origins):
+            y, x = row - top, column - left
+            if 0 <= y < 8 and 0 <= x < 8:
+                share = TILING.weight(number)[y, x].float()
+                for name, tile in (("out", out[number]), ("truth", truth[number]), ("weight", weight[number])):
+                    blended[name] = blended[name] + share * tile[..., y, x]
+        losses = losses + (blended["weight"] * (blended["out"] - blended["truth"]) ** 2).sum()
+        total = total + blended["weight"].sum()
+    return losses, total
+
+
+def test_the_gradient_through_the_blended_scene_is_that_of_a_slow_loop(windows):
+    batch, grads = next(iter(assembled.loader(windows, shuffle=False))), []
+    for loss in (lambda model: assembled.scene_loss(model, batch, TILING), lambda model: by_loop(model, batch)):
+        forecaster = unet()
+        losses, weight = loss(forecaster)
+        (losses / weight).backward()
+        grads.append([losses.detach(), weight, *(parameter.grad for parameter in forecaster.network.parameters())])
+    torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("amounts", [AugmentConfig(flips=True, rotations=True), AugmentConfig(cloud_gaps=0.5)], ids=["turned", "cloudy"])
+def test_a_varied_scene_is_one_scene(windows, tmp_path, amounts):
+    """What sees pixels alone has the loss of the scene as it is where it is turned; under clouds, that of the scene with those clouds."""
+    asked = task()
+    forecaster, again = wrapped(Pixelwise(asked), asked), series(tmp_path / "again", missing=0.2)
+    for number, batch in enumerate(assembled.loader(windows, shuffle=False)):
+        views = augment.draw(amounts, batch, 1, 0, together=True)
+        found = torch.stack(assembled.scene_loss(forecaster, batch, TILING, views=views))
+        whole = PatchDataset(again.cache, windows.issues, np.zeros((1, 2)), asked, again.season, again.season_index, TILING.shape)[number]
+        if amounts.cloud_gaps:
+            tiled = assembled.assemble(views.hidden.double(), TILING).round().bool()
+            still = augment.Views(torch.zeros(1, dtype=torch.bool), torch.zeros(1, dtype=torch.int64), hidden=tiled[None])
+            whole = still.batch(whole, asked.variables)
+        torch.testing.assert_close(found, torch.stack(forecaster.loss(whole)), rtol=1e-4, atol=1e-3)
+
+
 def test_what_is_not_a_whole_scene_is_refused(windows):
     batch = next(iter(assembled.loader(windows, shuffle=False)))
     with pytest.raises(InputError, match=f"assembled scene: expected all {len(TILING)} tiles in their order, found {len(TILING)} others"):
@@ -105,7 +162,7 @@ def test_what_is_not_a_whole_scene_is_refused(windows):
 
 def test_scenes_come_whole_and_in_an_order_that_seed_and_epoch_decide(windows):
     n = len(TILING)
-    order = assembled.SceneOrder(3, n, seed=4)
+    order = assembled.SceneOrder(windows.scenes, seed=4)
     first = list(order)
     assert list(order) == first and sorted(part[0] // n for part in first) == [0, 1, 2]
     assert all(part == list(range(part[0], part[0] + n)) for part in first)
@@ -116,3 +173,16 @@ def test_scenes_come_whole_and_in_an_order_that_seed_and_epoch_decide(windows):
     assert len(orders) > 1 and len(order) == 3
     batch = next(iter(assembled.loader(windows, shuffle=False)))
     np.testing.assert_array_equal(batch.origin, TILING.origins)
+
+
+def test_a_batch_tells_its_tiling_wherever_its_scene_lies(tmp_path):
+    made, asked = series(tmp_path), task()
+    tiling = assembled.tiling_for((11, 19), (8, 8))
+    corner = np.array([6, 9])
+    tiles = PatchDataset(made.cache, np.array([5]), tiling.origins + corner, asked, made.season, made.season_index, (8, 8))
+    found = assembled.tiling_of(next(iter(assembled.loader(tiles))))
+    assert found == tiling and found.overlap == 2
+
+
+def test_scenes_of_two_sizes_are_batches_of_two_sizes():
+    assert list(assembled.SceneOrder([2, 1, 3], shuffle=False)) == [[0, 1], [2], [3, 4, 5]]
