@@ -126,7 +126,7 @@ def test_a_frame_in_the_history_that_came_after_the_issue_time_stops_the_forecas
 def test_scoring_part_by_part_equals_scoring_all(workbench):
     spec = workflow.ModelSpec(name="same_season")
     forecaster, _ = workbench.model(spec)
-    sums = scoring.score(forecaster, spec.label, workbench.series, workbench.task, workbench.split)
+    sums = scoring.score(forecaster, spec.label, workbench.series, workbench.task, workbench.split).errors
     assert sums.weight.shape == (len(workbench.split.issues("test")), 1)
     assert sums.weight.max() == 16 * 16
 

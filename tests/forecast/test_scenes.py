@@ -10,6 +10,7 @@ from tests.forecast.made import Disagreeing, Smooth, series, task, wrapped
 from glaciercast.errors import InputError, LeakError
 from glaciercast.forecast import scenes
 from glaciercast.models import registry, residual
+from glaciercast.models.heads import Gaussian
 from glaciercast.patches.normalise import Stats
 from glaciercast.patches.tiling import Tiling
 from glaciercast.stats.seams import seam_index
@@ -23,9 +24,9 @@ class Banded(torch.nn.Module):
     def forward(self, batch):
         return batch.past[:, -1:].expand(-1, 2, -1, -1, -1)
 
-    def quantiles(self, batch, levels):
+    def bands(self, batch, levels):
         row = batch.origin[:, :1, None, None, None] + torch.arange(batch.past.shape[-2])[None, None, None, :, None]
-        return torch.stack([self(batch) + (level - 0.5) * row for level in levels])
+        return torch.stack([self(batch) + (level - 0.5) * row for level in (0.5, *levels)])
 
 
 def test_a_forecast_from_tiles_is_that_of_the_whole_scene_away_from_their_edges(tmp_path):
@@ -105,6 +106,21 @@ def test_quantiles_are_blended_as_the_values_are(tmp_path):
     rows = np.arange(20)[:, None]
     for level, band in zip((0.1, 0.5, 0.9), quantiles, strict=True):
         np.testing.assert_allclose(band, values + (level - 0.5) * rows, atol=1e-5)
+
+
+def test_a_network_runs_once_for_its_values_and_quantiles(tmp_path):
+    made, asked = series(tmp_path), task()
+    forecaster = residual.build(
+        "unet_time", asked, "last", Stats(np.zeros(1, "float32"), np.ones(1, "float32")), head=Gaussian(), widths=(4, 6), norm="none"
+    )
+    torch.nn.init.normal_(forecaster.network.readout.weight, generator=torch.Generator().manual_seed(0))
+    calls = []
+    forecaster.network.register_forward_hook(lambda *_: calls.append(1))
+    values, quantiles = scenes.forecast_bands(forecaster, made, asked, ISSUE, (0.1, 0.5, 0.9))
+    once = len(calls)
+    np.testing.assert_array_equal(values, scenes.forecast_scene(forecaster, made, asked, ISSUE))
+    assert once == len(calls) - once and (np.diff(quantiles, axis=0) > 0).all()
+    np.testing.assert_array_equal(quantiles[1], values)
 
 
 def test_what_states_no_quantiles_is_refused(tmp_path):

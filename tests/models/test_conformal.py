@@ -10,7 +10,7 @@ from tests.models.batches import batch, task, training_data
 
 from glaciercast.errors import InputError
 from glaciercast.models import conformal, registry, residual
-from glaciercast.models.conformal import LEVELS, Calibrated, calibrate, stated
+from glaciercast.models.conformal import LEVELS, Calibrated, bands, calibrate, check_windows, stated
 from glaciercast.models.ensemble import Ensemble
 from glaciercast.models.heads import Gaussian, Quantiles, Value
 from glaciercast.patches.sampling import Batch
@@ -101,11 +101,11 @@ def test_a_baseline_gets_intervals_of_constant_width():
 
 def test_a_value_network_states_its_forecast_and_an_ensemble_of_them_its_quantiles():
     given, one = batch(TASK), network(Value(), "last")
-    torch.testing.assert_close(stated(one, given, LEVELS), one(given).expand(5, -1, -1, -1, -1, -1))
+    torch.testing.assert_close(stated(one, given, LEVELS), one(given).expand(6, -1, -1, -1, -1, -1))
     two = residual.build("unet_time", TASK, "last", STATS, seed=1, widths=(4, 8))
     torch.nn.init.normal_(two.network.readout.weight)
     together = Ensemble([one, two])
-    torch.testing.assert_close(stated(together, given, LEVELS), together.quantiles(given, LEVELS))
+    torch.testing.assert_close(stated(together, given, LEVELS)[1:], together.quantiles(given, LEVELS))
     assert (calibrate(together, Windows(), STATS.std).quantiles(given, LEVELS).diff(dim=0) >= 0).all()
 
 
@@ -137,3 +137,28 @@ def test_levels_that_were_not_calibrated_are_refused():
         Calibrated(calibrated)
     with pytest.raises(InputError, match="levels: expected ascending ones, symmetric around"):
         calibrate(network(Gaussian()), Windows(), STATS.std, levels=(0.1, 0.5))
+
+
+@pytest.mark.parametrize("head", [Quantiles(), Quantiles(levels=(0.1, 0.5, 0.9)), Gaussian()], ids=["quantiles", "three", "gaussian"])
+def test_forecast_and_quantiles_of_one_pass_are_those_of_two_bit_for_bit(head):
+    given, levels = batch(TASK), head.levels if isinstance(head, Quantiles) else LEVELS
+    one, two = (residual.build("unet_time", TASK, "last", STATS, seed=seed, head=head, widths=(4, 8)).eval() for seed in (0, 1))
+    for network in (one, two):
+        torch.nn.init.normal_(network.network.readout.weight)
+    for forecaster in (one, Ensemble([one, two]).eval(), calibrate(one, Windows(), STATS.std, levels)):
+        calls = []
+        hook = one.network.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        both = bands(forecaster, given, levels)
+        hook.remove()
+        assert len(calls) == 1
+        torch.testing.assert_close(both[0], forecaster(given), rtol=0, atol=0)
+        torch.testing.assert_close(both[1:], forecaster.quantiles(given, levels), rtol=0, atol=0)
+
+
+def test_too_few_windows_are_told_before_anything_is_fitted():
+    check_windows(LEVELS, 9)
+    check_windows((0.1, 0.5, 0.9), 4)
+    with pytest.raises(InputError, match="a 90% interval takes 9 windows in the validation part, found 8; give it a larger share"):
+        check_windows(LEVELS, 8)
+    with pytest.raises(InputError, match="levels: expected ascending ones, symmetric around"):
+        check_windows((0.1, 0.5), 100)

@@ -21,6 +21,15 @@ Out = Annotated[str, typer.Option("--out", "-o", help="Run folder to write; neve
 ConfigFile = Annotated[str | None, typer.Option("--config", "-c", help="YAML file with windows, models and training.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a key of the config: training.epochs=5; can be repeated.")]
 
+Device = Annotated[str | None, typer.Option(help="Where to compute: auto (the default), cpu or cuda.")]
+
+MODEL_FORM = (
+    "NAME[/PRESET][+PART]…, such as lstm/paper or unet_time+climatology+x5+calibrated; parts: the baseline whose residual the network "
+    "predicts (climatology, same_season, last), its head (gaussian, quantiles), x5 for an ensemble of 5; calibrated: its intervals hold "
+    "what they say on the validation part"
+)
+"""How a model is named on the command line (see `workflow.settings.parse_model`)."""
+
 Cache = Annotated[str | None, typer.Option(help="Folder of raw windows, kept between runs.")]
 Connections = Annotated[int | None, typer.Option(help="Requests at the same time (default 16).")]
 Fetch = Annotated[list[str] | None, typer.Option("--fetch", help="Other ways to fetch: policy.tries=8; can be repeated.")]
@@ -72,6 +81,11 @@ def run_command(work: Callable[[], dict[str, Any]], as_json: bool, text: Callabl
         typer.echo(json.dumps(result, indent=2, allow_nan=False, default=str) if as_json else text(result))
 
 
+def training_overrides(pairs: list[str] | None, device: str | None) -> dict[str, Any]:
+    """Return the overrides of ``--set`` and ``--device``."""
+    return overrides([*(pairs or []), *([f"training.device={device}"] if device else [])])
+
+
 def overrides(assignments: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """Parse ``key.subkey=value`` options; values are read as YAML.
 
@@ -112,9 +126,10 @@ def box(text: str) -> tuple[float, float, float, float]:
 
 def benchmark_text(result: dict[str, Any]) -> str:
     """Return the benchmark table for a terminal."""
+    from glaciercast.evaluate import table
     from glaciercast.report import tables
 
-    return f"{tables.text_table(result)}\n{result['split']['text']}"
+    return "\n".join([tables.text_table(result), *table.band_lines(result), result["split"]["text"]])
 
 
 def forecast_text(result: dict[str, Any]) -> str:

@@ -15,13 +15,14 @@ def command(
     freeze: Annotated[str | None, typer.Option(help="What fine-tuning leaves as it is: none or backbone (all but the read-out).")] = None,
     config: Annotated[str | None, typer.Option("--config", "-c", help="YAML file with stride, fractions, freeze and training.")] = None,
     set_: common.Set = None,
+    device: common.Device = None,
     as_json: common.Json = False,
 ) -> None:
     """Score a network of another glacier as it is and fine-tuned, beside the baselines. Takes up what was interrupted."""
     from glaciercast import workflow
 
     def work() -> dict[str, Any]:
-        settings = workflow.read_finetune_config(config, {**common.overrides(set_), "freeze": freeze})
+        settings = workflow.read_finetune_config(config, {**common.training_overrides(set_, device), "freeze": freeze})
         return workflow.finetune(cube, model, out, settings, mix)
 
     common.run_command(work, as_json, _text)

@@ -1,6 +1,6 @@
 """``glaciercast forecast``: full scenes from a trained model."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,21 @@ def command(
     leads: Annotated[
         int | None, typer.Option(min=1, help="Steps ahead; beyond those that it was trained for, the model goes on from its own forecasts.")
     ] = None,
+    device: common.Device = None,
     as_json: common.Json = False,
 ) -> None:
-    """Forecast the scenes after the issue time; writes NetCDF, Zarr and Cloud-Optimized GeoTIFFs."""
-    from glaciercast import workflow
+    """Forecast the scenes after the issue time; writes NetCDF, Zarr and Cloud-Optimized GeoTIFFs.
 
-    common.run_command(lambda: workflow.forecast(cube, model, out, issue_time, leads), as_json, common.forecast_text)
+    Quantiles are written too where the model states them. A network that was trained to do without some inputs does without those that the
+    cube lacks or has not observed; standard error says so, and the files do.
+    """
+
+    def work() -> dict[str, Any]:
+        from glaciercast import workflow
+
+        made = workflow.forecast(cube, model, out, issue_time, leads, device or "auto")
+        if made["missing_inputs"]:
+            typer.echo(f"glaciercast: missing inputs: {made['missing_inputs']}", err=True)
+        return made
+
+    common.run_command(work, as_json, common.forecast_text)

@@ -13,7 +13,10 @@ def command(
     measure: Annotated[bool, typer.Option("--measure", help="Time a training step on this machine, and count its arithmetic.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """List the baselines and networks with their weights, presets and options."""
+    """List the baselines and networks with their weights, presets and options.
+
+    How `train` and `benchmark` are told which network, preset and more: `glaciercast train --help`.
+    """
 
     def work() -> dict[str, Any]:
         from glaciercast import workflow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from glaciercast.patches.series import Series
 from glaciercast.patches.splits import PARTS, TimeSplit
 from glaciercast.schema import ALIGNED
 from glaciercast.stats import bootstrap
+from glaciercast.stats.probabilistic import QuantileSums
 from glaciercast.stats.scores import ErrorSums, skill
 
 
@@ -25,7 +27,8 @@ def build(
     sums
         Model → error sums on the test part.
     facts
-        Model → ``kind`` (baseline or network), ``parameters``, ``train_seconds``, ``residual``.
+        Model → ``kind`` (baseline or network), ``parameters``, ``train_seconds``, ``residual``; ``bands`` where it states quantiles, and
+        ``uncalibrated_bands`` where they are calibrated (see `bands`).
     site
         Name, title, note, attribution and whether it is a glacier.
 
@@ -71,6 +74,43 @@ def build(
         "best_baseline_by_lead": best_by_lead,
         "models": models,
     }
+
+
+def bands(sums: QuantileSums) -> dict[str, Any]:
+    """Return what quantiles are worth, as the results keep it.
+
+    ``levels``, ``crps`` (in the unit of the variable), ``interval`` (what the widest one holds nominally), ``coverage`` (the share of
+    truths in it) and ``width``, the last three but one over all leads and, as ``…_by_lead``, at each.
+    """
+    (interval, *_), leads = sums.coverage(), range(sums.weight.shape[1])
+    measures: dict[str, Callable[[int | None], float]] = {
+        "crps": sums.mean_crps,
+        "coverage": lambda lead: sums.coverage(lead)[interval],
+        "width": lambda lead: sums.mean_width(lead)[interval],
+    }
+    found: dict[str, Any] = {"levels": list(sums.levels), "interval": interval}
+    for name, measure in measures.items():
+        found |= {name: _known(measure(None)), f"{name}_by_lead": [_known(measure(lead)) for lead in leads]}
+    return found
+
+
+def band_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return a line for each model of the results that states quantiles: its CRPS, and how often its widest interval holds the truth."""
+    lines = []
+    for name, model in results["models"].items():
+        if stated := model.get("bands"):
+            by_lead = ", ".join(_percent(share) for share in stated["coverage_by_lead"])
+            before = model.get("uncalibrated_bands")
+            lines.append(
+                f"{name}: CRPS {'–' if stated['crps'] is None else format(stated['crps'], '.4g')}; its {stated['interval']:.0%} interval "
+                f"holds {_percent(stated['coverage'])} of the truths ({by_lead} by lead)"
+                + (f", before calibration {_percent(before['coverage'])}" if before else "")
+            )
+    return lines
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _known(value: float) -> float | None:

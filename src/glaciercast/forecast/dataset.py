@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 QUANTILE = "_quantile"
 """Suffix of the variable that holds the quantiles of another."""
+MISSING = "missing_inputs"
+"""Attribute of a series, and of forecasts from it, that says which inputs are missing, and why."""
 LEVELS = "quantile"
 """Dimension and coordinate of quantiles."""
 
@@ -61,6 +63,6 @@ def to_dataset(
     attributes: dict[str, object] = {
         "Conventions": CONVENTIONS,
         "model": model,
-        **{key: series.attributes[key] for key in ("title", "attribution", "comment") if key in series.attributes},
+        **{key: series.attributes[key] for key in ("title", "attribution", "comment", MISSING) if key in series.attributes},
     }
     return xr.Dataset(data, coords=coords, attrs=attributes)

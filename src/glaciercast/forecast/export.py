@@ -12,7 +12,7 @@ import pandas as pd
 
 from glaciercast import grid, store
 from glaciercast.export import TIME, write_cog, write_netcdf
-from glaciercast.forecast.dataset import LEVELS, QUANTILE
+from glaciercast.forecast.dataset import LEVELS, MISSING, QUANTILE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,6 +96,7 @@ def _fields(dataset: xr.Dataset) -> Iterator[tuple[str, xr.DataArray]]:
 def _of_all(dataset: xr.Dataset) -> dict[str, str]:
     """Return the tags that all files of a forecast share."""
     credits = {"TIFFTAG_COPYRIGHT": "attribution", "TIFFTAG_IMAGEDESCRIPTION": "title"}
-    found = {tag: str(dataset.attrs[key]) for tag, key in credits.items() if dataset.attrs.get(key)}
+    found = {key: str(dataset.attrs[key]) for key in ("model", MISSING) if dataset.attrs.get(key)}
+    found |= {tag: str(dataset.attrs[key]) for tag, key in credits.items() if dataset.attrs.get(key)}
     issued = np.datetime_as_string(dataset.issue_time.values, "s")
-    return {**found, "TIFFTAG_SOFTWARE": "glaciercast", "issue_time": issued, "model": str(dataset.attrs.get("model", ""))}
+    return {**found, "TIFFTAG_SOFTWARE": "glaciercast", "issue_time": issued}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from glaciercast.patches.series import Series
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     from glaciercast.models.task import Task
     from glaciercast.patches.sampling import Batch
@@ -82,7 +82,7 @@ def forecast_scene(
 def forecast_bands(
     forecaster: nn.Module, series: Series, task: Task, issue: int, levels: Sequence[float], tiling: Tiling | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Forecast one whole scene with its quantiles, which are blended as the values are.
+    """Forecast one whole scene with its quantiles, which are blended as the values are; each network runs once.
 
     There are none beyond the trained leads: a forecaster that goes on from its own forecasts takes them for true, so its bands would be
     too narrow.
@@ -109,11 +109,9 @@ def forecast_bands(
     import torch
 
     from glaciercast.forecast import rolling
+    from glaciercast.models.conformal import bands
     from glaciercast.patches.tiling import Blender
 
-    quantiles: Callable[[Batch, Sequence[float]], Tensor] | None = getattr(forecaster, "quantiles", None)
-    if quantiles is None:
-        raise InputError(f"{getattr(forecaster, 'name', 'model')}: states no quantiles")
     rolling.check(forecaster, series, task, issue, task.n_target)
     tiling = tiling_for(forecaster, series.shape, task.patch) if tiling is None else tiling
     scene = torch.empty((1 + len(levels), task.n_target, len(task.targets), *series.shape), device=_device(forecaster))
@@ -121,7 +119,7 @@ def forecast_bands(
     forecaster.eval()
     with torch.inference_mode():
         for first, batch in _batches(series, task, issue, tiling, scene.device):
-            blender.add(first, torch.cat([forecaster(batch)[None], quantiles(batch, levels)]).movedim(1, 0))
+            blender.add(first, bands(forecaster, batch, levels).movedim(1, 0))
     both = scene.cpu().numpy()
     return both[0], both[1:]
 
@@ -206,14 +204,19 @@ def check_model(meta: dict[str, Any], residual: str | None, series: Series, issu
     Raises
     ------
     InputError
-        If the series has another cadence than the model was trained on, or another grid than the climatology that it corrects.
+        If the series has another cadence or length of composites than the model was trained on, or another grid than the climatology that
+        it corrects.
     LeakError
         If the model was fitted on frames that were not available at the issue time.
     """
+    from glaciercast.models.residual import FITTED
+
     if meta.get("cadence") != series.attributes["cadence"]:
         raise InputError(f"model: was trained on steps of {meta.get('cadence')}, found a series of {series.attributes['cadence']}")
+    if meta.get("composite_length") != series.composite_length:
+        raise InputError(f"model: was trained on composites of {meta.get('composite_length')} steps, found {series.composite_length}")
     here = [grid.describe(series.geobox), [series.geobox.boundingbox.left, series.geobox.boundingbox.top]]
-    if residual == "climatology" and [meta.get("grid"), meta.get("corner")] != here:
+    if residual in FITTED and [meta.get("grid"), meta.get("corner")] != here:
         raise InputError(f"model: its climatology belongs to another grid ({meta.get('grid')}), found {here[0]}; train it on this cube")
     issued, fitted = series.available_at[issue], np.datetime64(meta["fitted_until"])
     if issued < fitted:

@@ -7,10 +7,9 @@ from typing import Literal
 from torch import nn
 
 from glaciercast.models.base import Network
-from glaciercast.models.heads import Gaussian, Quantiles
-
-BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Quantiles that are shown of a distribution."""
+from glaciercast.models.conformal import LEVELS, Calibrated
+from glaciercast.models.ensemble import Ensemble
+from glaciercast.models.heads import Head, Quantiles, Value
 
 
 def of_networks(forecaster: nn.Module, trait: Literal["any_size", "missing_ok"]) -> bool:
@@ -18,9 +17,26 @@ def of_networks(forecaster: nn.Module, trait: Literal["any_size", "missing_ok"])
     return all(getattr(part, trait) for part in forecaster.modules() if isinstance(part, Network))
 
 
+def levels_of(head: Head) -> tuple[float, ...]:
+    """Return the quantiles that are shown and calibrated of a head: those that it was trained on, or `models.conformal.LEVELS`."""
+    return head.levels if isinstance(head, Quantiles) else LEVELS
+
+
 def stated_levels(forecaster: nn.Module) -> tuple[float, ...]:
-    """Return the quantiles that a forecast with this forecaster shows: those that its head was trained on, or `BANDS`; none of a value."""
+    """Return the quantiles that a forecast with this forecaster shows: the calibrated ones or those of its head; none of a value.
+
+    M values say nothing of levels outside 1/(M + 1) … M/(M + 1) (see `models.ensemble`), so an ensemble of them shows no others.
+    """
+    if isinstance(forecaster, Calibrated):
+        return forecaster.levels
+    if isinstance(forecaster, Ensemble):
+        pooled = forecaster.first.head
+        return _within_reach(1 + len(forecaster.others)) if isinstance(pooled, Value) else levels_of(pooled)
     head = getattr(forecaster, "head", None)
-    if isinstance(head, Quantiles):
-        return head.levels
-    return BANDS if isinstance(head, Gaussian) else ()
+    return () if head is None or isinstance(head, Value) else levels_of(head)
+
+
+def _within_reach(members: int) -> tuple[float, ...]:
+    lowest = 1 / (members + 1) - 1e-9
+    shown = tuple(level for level in LEVELS if lowest <= level <= 1 - lowest)
+    return shown if len(shown) > 1 else ()

@@ -14,13 +14,14 @@ and anything once blocks are not exchangeable: years that warm, a new sensor, ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from glaciercast.errors import InputError
 from glaciercast.models import residual
@@ -88,11 +89,21 @@ class Calibrated(Forecaster):
         InputError
             If a level was not calibrated.
         """
+        return self.bands(batch, levels)[1:]
+
+    def bands(self, batch: Batch, levels: Sequence[float]) -> Tensor:
+        """Return the point forecast and, after it, calibrated quantiles, (1 + quantile, b, T, W, y, x): each network runs once.
+
+        Raises
+        ------
+        InputError
+            If a level was not calibrated.
+        """
         for level in levels:
             if level not in self.levels:
                 raise InputError(f"quantile level: calibrated are {', '.join(f'{known:g}' for known in self.levels)}, found {level:g}")
-        adjusted = self.adjust(stated(self.forecaster, batch, self.levels))
-        return adjusted[[self.levels.index(level) for level in levels]]
+        both = stated(self.forecaster, batch, self.levels)
+        return torch.cat([both[:1], self.adjust(both[1:])[[self.levels.index(level) for level in levels]]])
 
     def adjust(self, quantiles: Tensor) -> Tensor:
         """Return the calibrated form of stated quantiles of all levels, (level, b, T, W, y, x) in physical units."""
@@ -154,16 +165,50 @@ def calibrate(
             rows = np.arange(start, min(start + batch_size, len(dataset)))
             batch = dataset.__getitems__(rows.tolist())
             assert batch.target is not None and batch.target_weight is not None, "windows of a part have targets"
-            quantiles = stated(forecaster, batch, levels).numpy()
+            quantiles = stated(forecaster, batch, levels)[1:].numpy()
             scores.add(quantiles, batch.target.numpy(), batch.target_weight.numpy(), blocks[rows // len(dataset.origins)])
     return Calibrated(forecaster, levels, *scores.offsets())
 
 
+def check_windows(levels: Sequence[float], windows: int) -> None:
+    """Check, before anything is fitted, that so many windows of the validation part can calibrate `levels` at all.
+
+    Raises
+    ------
+    InputError
+        If the levels are not symmetric around 0.5, or the windows are too few for the widest interval.
+    """
+    widest = intervals(levels)[0]
+    needed = math.ceil(widest / (1 - widest) - 1e-6)
+    if windows < needed:
+        raise InputError(
+            f"calibration: a {widest:.0%} interval takes {needed} windows in the validation part, found {windows}; give it a larger share "
+            "(windows.fractions), or train a head 'quantiles' of narrower levels"
+        )
+
+
+def bands(forecaster: nn.Module, batch: Batch, levels: Sequence[float]) -> Tensor:
+    """Return the point forecast and, after it, the quantiles that a forecaster states: (1 + level, b, T, W, y, x), physical units.
+
+    Each network runs once.
+
+    Raises
+    ------
+    InputError
+        If the forecaster states no quantiles, or not these.
+    """
+    if isinstance(forecaster, ResidualForecaster):
+        return forecaster.quantiles(batch, (0.5, *levels))  # the first number of every head is its median too
+    of_both: Callable[[Batch, Sequence[float]], Tensor] | None = getattr(forecaster, "bands", None)
+    if of_both is None:
+        raise InputError(f"{getattr(forecaster, 'name', 'model')}: states no quantiles")
+    return of_both(batch, levels)
+
+
 def stated(forecaster: Forecaster, batch: Batch, levels: Sequence[float]) -> Tensor:
-    """Return the quantiles that a forecaster states, (level, b, T, W, y, x); its point forecast at every level if it states none."""
+    """Return what `bands` does; of a forecaster that states no quantiles, its point forecast at every level."""
     probabilistic = isinstance(forecaster, ResidualForecaster) and not isinstance(forecaster.head, Value)
     if isinstance(forecaster, Ensemble) or probabilistic:
-        quantiles: Tensor = forecaster.quantiles(batch, levels)  # type: ignore[operator]
-        return quantiles
+        return bands(forecaster, batch, levels)
     forecast: Tensor = forecaster(batch)
-    return forecast.expand(len(levels), *forecast.shape)
+    return forecast.expand(1 + len(levels), *forecast.shape)

@@ -68,8 +68,19 @@ class Ensemble(Forecaster):
         InputError
             If the head does not state these.
         """
+        return self.bands(batch, levels)[1:]
+
+    def bands(self, batch: Batch, levels: Sequence[float]) -> Tensor:
+        """Return the forecast and, after it, the quantiles, (1 + quantile, b, T, W, y, x): each network runs once.
+
+        Raises
+        ------
+        InputError
+            As `quantiles`.
+        """
         outs, reference = self._read(batch)
-        return self._physical(reference, pooled(self.first.head, outs, levels))
+        values = self._physical(reference, outs[:, :, :, : len(self.task.targets)]).mean(dim=0, keepdim=True)
+        return torch.cat([values, self._physical(reference, pooled(self.first.head, outs, levels))])
 
     def recipe(self) -> dict[str, Any]:
         """Return the recipe of a member, and under `members` how many there are."""

@@ -37,6 +37,8 @@ BASELINES = {
     "damped_anomaly": "climatology plus a part of the present departure from it, the part fitted on the training years",
     "linear_trend": "climatology, moved by the pixel's trend over the training years",
     "advection": "the last state seen, carried on along the motion between the latest frames",
+    "harmonic": "the mean cycle of the training years as a few harmonics, pixel by pixel",
+    "season_shift": "that cycle, moved by the present departure and by how early or late the season is around it",
 }
 
 

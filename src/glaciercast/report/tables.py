@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glaciercast.errors import InputError
+from glaciercast.evaluate.table import band_lines
 from glaciercast.report.style import squared, unit_words
 
 REQUIRED = ("site", "variable", "units", "split", "leads", "lead_label", "clusters", "interval_note", "best_baseline", "models")
@@ -139,7 +140,8 @@ def winner_sentence(results: Mapping[str, Any]) -> str:
 def markdown_table(results: Mapping[str, Any]) -> str:
     """Return the benchmark as Markdown: scores and skill, who won, errors by lead time; best values bold."""
     words = f"{winner_sentence(results)} {results['interval_note']}"
-    return f"{_markdown(benchmark_table(results), 2)}\n\n{words}\n\n{_markdown(lead_table(results), 1)}\n"
+    parts = [_markdown(benchmark_table(results), 2), words, _markdown(lead_table(results), 1)]
+    return "\n\n".join([*parts, *(["\n".join(f"- {line}" for line in band_lines(results))] if band_lines(results) else [])]) + "\n"
 
 
 def text_table(results: Mapping[str, Any]) -> str:

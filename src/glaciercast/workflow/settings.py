@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -12,14 +13,15 @@ from glaciercast.align.settings import AlignConfig
 from glaciercast.config import Config
 from glaciercast.cube.audit import AuditConfig
 from glaciercast.cube.settings import SiteBuild
-from glaciercast.models.heads import AnyHead, Value
+from glaciercast.errors import InputError, unknown
+from glaciercast.models.heads import HEADS, AnyHead, Value
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Recipe
 from glaciercast.training.config import TrainingConfig
 from glaciercast.workflow import acquisition
 
-Residual = Literal["none", "last", "same_season", "climatology"]
+Residual = Literal["none", "last", "same_season", "climatology", "harmonic", "season_shift"]
 
 
 class ModelSpec(Config):
@@ -30,6 +32,8 @@ class ModelSpec(Config):
     residual: Residual = "none"
     head: AnyHead = Field(default=Value(), description="what the network states: a value, quantiles, …")
     options: dict[str, Any] = Field(default={}, description="options of the architecture")
+    members: int = Field(default=1, ge=1, description="networks of an ensemble, fitted from the seeds training.seed, + 1, + 2, …")
+    calibrate: bool = Field(default=False, description="move the stated intervals until they hold what they say on the validation part")
     title: str = Field(default="", pattern=r"^[A-Za-z0-9_+-]*$", description="name in the results; needed where two would share one")
 
     @property
@@ -37,7 +41,15 @@ class ModelSpec(Config):
         """The name under which results keep the model."""
         size = "" if self.preset == "small" else f"-{self.preset}"
         head = "" if self.head.kind == "value" else f"-{self.head.kind}"
-        return self.title or f"{self.name}{size}{head}" + ("" if self.residual == "none" else f"+{self.residual}")
+        residual = "" if self.residual == "none" else f"+{self.residual}"
+        together = ("" if self.members == 1 else f"+x{self.members}") + ("+calibrated" if self.calibrate else "")
+        return self.title or f"{self.name}{size}{head}{residual}{together}"
+
+    @model_validator(mode="after")
+    def _states_what_is_calibrated(self) -> ModelSpec:
+        if self.calibrate and self.members == 1 and self.head.kind == "value":
+            raise ValueError("calibrate: expected a head that states quantiles (quantiles, gaussian) or several members, found one value")
+        return self
 
 
 class BenchmarkConfig(Config):
@@ -94,8 +106,33 @@ def read_benchmark_config(path: str | Path | None, overrides: dict[str, Any] | N
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Return the model that ``NAME[/PRESET][+RESIDUAL]`` stands for, such as ``unet_time+climatology`` or ``lstm/paper``."""
-    sized, _, residual = text.strip().partition("+")
+    """Return the model that ``NAME[/PRESET][+PART]…`` stands for, such as ``lstm/paper`` or ``unet_time+climatology+x5+calibrated``.
+
+    A part is the residual (``climatology``), the head (``gaussian``), a number of members (``x5``) or ``calibrated``, in any order.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown or there twice, or the parts do not go together.
+    """
+    sized, *parts = text.strip().split("+")
     name, _, preset = sized.partition("/")
-    chosen = {"preset": preset, "residual": residual}
-    return config.parse(ModelSpec, {"name": name, **{key: value for key, value in chosen.items() if value}}, f"model '{text}'")
+    chosen: dict[str, Any] = {"name": name, **({"preset": preset} if preset else {})}
+    for part in parts:
+        key, value = _part(part, f"model '{text}'")
+        if key in chosen:
+            raise InputError(f"model '{text}': expected one part for its {key}, found two")
+        chosen[key] = value
+    return config.parse(ModelSpec, chosen, f"model '{text}'")
+
+
+def _part(part: str, where: str) -> tuple[str, Any]:
+    """Return the key of a model that a part of its text form stands for, and the value."""
+    if part == "calibrated":
+        return "calibrate", True
+    if re.fullmatch(r"x\d{1,4}", part):
+        return "members", int(part[1:])
+    for key, known in (("head", tuple(HEADS)), ("residual", get_args(Residual))):
+        if part in known:
+            return key, part
+    raise InputError(f"{where}: {unknown('part', part, [*HEADS, *get_args(Residual), 'x5', 'calibrated'])}")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glaciercast import config, runs, store
 from glaciercast.align.series import align as align_cube
 from glaciercast.align.settings import AlignConfig
-from glaciercast.config import Config
 from glaciercast.cube.build import build_optical
 from glaciercast.cube.settings import Fetching, SiteBuild
 from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.progress import note
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Recipe
-from glaciercast.workflow import acquisition, checks
+from glaciercast.workflow import acquisition, checks, forecasting
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 from glaciercast.workflow.workbench import Workbench
-
-if TYPE_CHECKING:
-    from glaciercast.models.task import Task
 
 
 def scenarios() -> dict[str, Any]:
@@ -98,30 +94,6 @@ def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | Non
         return benches.score(Workbench.open(cube, folder, settings))
 
 
-def forecast(
-    cube: str | Path, model: str | Path, out: str | Path, issue_time: str | None = None, leads: int | None = None
-) -> dict[str, Any]:
-    """Forecast the scenes after `issue_time` (default: the latest possible) with a trained model.
-
-    Only steps that were available at the issue time are read. Beyond the trained leads the model goes on from its own forecasts. Writes
-    NetCDF, Zarr and one Cloud-Optimized GeoTIFF a step, with quantiles where the model states them.
-    """
-    from glaciercast.forecast.scenes import check_model, issue_step
-    from glaciercast.patches import series as serieses
-    from glaciercast.training import saving
-
-    settings = benches.identity(cube, Config(), {"model": str(model), "issue_time": issue_time, "leads": leads})
-    with runs.run_folder(out, "forecast", settings) as folder:
-        forecaster, meta = saving.load(Path(model))
-        task: Task = forecaster.task
-        series = serieses.load(cube, folder / "cache", task.variables, -(-(leads or 1) // task.n_target) * task.n_target, task.statics)
-        issue = issue_step(series, task.history, issue_time)
-        check_model(meta, forecaster.recipe()["residual"], series, issue)
-        summary = benches.write_forecast(forecaster, Path(model).name, series, task, issue, folder, leads)
-        runs.write_json(folder / "results" / "forecast.json", summary)
-    return summary
-
-
 def report(folder: str | Path) -> dict[str, Any]:
     """Write (again) the figures and the page of a finished `benchmark`, `run` or `demo`."""
     from glaciercast.report import assemble, front
@@ -149,7 +121,7 @@ def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) 
             "build": built,
             "align": aligned,
             "benchmark": results,
-            "forecast": benches.operational(workbench, results),
+            "forecast": forecasting.operational(workbench, results),
             "report": report(folder)["report"],
         }
         runs.write_json(folder / "results" / "run.json", summary)

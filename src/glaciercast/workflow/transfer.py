@@ -44,7 +44,8 @@ class Source:
 
         forecaster, meta = saving.load(path)
         if not isinstance(forecaster, ResidualForecaster) or isinstance(forecaster.network, Solvable):
-            raise InputError(f"{path}: expected a trained network, found {forecaster.name}, which is fitted on each cube itself")
+            kind = f"{forecaster.name}, an ensemble, calibrated, or solved on each cube itself"
+            raise InputError(f"{path}: expected a single trained network, found {kind}")
         return cls(Path(path), forecaster, meta, saving.weights_sha256(path))
 
     def spec(self, title: str) -> ModelSpec:
@@ -99,7 +100,7 @@ class Transfer(Workbench):
         from glaciercast.training import fit, saving
 
         forecaster = self._moved_here(spec)
-        val_loss = fit.mean_loss(forecaster, self._loader("validation"))
+        val_loss = fit.mean_loss(forecaster, self._loader("validation"), self.settings.training.loss)
         saving.save(forecaster, self.folder / "models" / spec.label, self._source_meta())
         return forecaster, {**_facts(forecaster, spec), "val_loss": val_loss, "train_seconds": 0.0}
 
@@ -112,15 +113,14 @@ class Transfer(Workbench):
 
     def _mixed(self, spec: ModelSpec) -> tuple[nn.Module, dict[str, Any]]:
         """Train fresh weights on the windows of both cubes; what is kept belongs to this cube alone."""
-        from glaciercast.patches import sampling
         from glaciercast.training import mixed, networks, saving
 
         assert self.guest is not None
         home, guest = (self._fresh(spec, workbench) for workbench in (self, self.guest))
         move = mixed.Move.between(home, guest, columns=self.series.shape[1])
         stride, training = self.settings.windows.stride, self.settings.training
-        here, there = (networks.windows(each.series, self.task, each.split, "train", stride) for each in (self, self.guest))
-        loader = sampling.loader(mixed.Together(here, there, move), training.batch_size, training.seed)  # type: ignore[arg-type]
+        here, there = (networks.windows(each.series, self.task, each.split, "train", stride, training.loss) for each in (self, self.guest))
+        loader = networks.loader(mixed.Together(here, there, move), training, training.loss)
         folder, also = self.folder / "models" / spec.label, networks.describe(self.guest.series, self.guest.split)
         meta = self._meta(also["fitted_until"], also=also)
         facts = self._fit(mixed.beside(home, guest, move), spec, loader, folder / "together", meta)
@@ -149,11 +149,11 @@ class Transfer(Workbench):
         )
 
     def _loader(self, part: Literal["train", "validation"]) -> Any:
-        from glaciercast.patches import sampling
         from glaciercast.training import networks
 
-        windows = networks.windows(self.series, self.task, self.split, part, self.settings.windows.stride)
-        return sampling.loader(windows, self.settings.training.batch_size, self.settings.training.seed, shuffle=part == "train")
+        training = self.settings.training
+        windows = networks.windows(self.series, self.task, self.split, part, self.settings.windows.stride, training.loss)
+        return networks.loader(windows, training, training.loss, shuffle=part == "train")
 
     def _meta(self, weights_until: str, **more: Any) -> dict[str, Any]:
         """Return what a forecaster's file tells; it is fitted until the latest frame that any of its weights has seen."""

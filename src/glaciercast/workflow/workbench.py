@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 if TYPE_CHECKING:
     from torch import nn
 
-    from glaciercast.models.base import TrainingData
+    from glaciercast.models.base import Forecaster, TrainingData
+    from glaciercast.models.residual import ResidualForecaster
     from glaciercast.models.task import Task
     from glaciercast.patches.series import Series
     from glaciercast.patches.splits import TimeSplit
+    from glaciercast.training.fit import FitResult
 
-BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection")
+BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection", "harmonic", "season_shift")
 
 
 class _CubeTask(Config):
@@ -71,6 +74,7 @@ class Workbench:
             composite_length=series.composite_length,
             fractions=windows.fractions,
         )
+        _check_calibration(settings.models, len(split.issues("validation")))
         task = Task(
             windows.n_input, windows.n_target, history, series.period, windows.variables, windows.patch, windows.targets, windows.statics
         )
@@ -82,28 +86,44 @@ class Workbench:
         return cls(folder, settings, series, task, split, data)
 
     def model(self, spec: ModelSpec) -> tuple[nn.Module, dict[str, Any]]:
-        """Return a fitted forecaster and its facts; a network that was fitted before is loaded."""
+        """Return a fitted forecaster and its facts; a network, or an ensemble, that was fitted before is loaded."""
         from glaciercast.models import base, registry
+
+        if registry.find(spec.name).kind != "baseline":
+            return self._network(spec)
+        baseline = registry.create(spec.name, self.task, **spec.options).fit(self.data)
+        return baseline, {"kind": "baseline", "parameters": base.parameter_count(baseline), "train_seconds": None, "residual": None}
+
+    def _network(self, spec: ModelSpec) -> tuple[nn.Module, dict[str, Any]]:
+        """Return what is made of the networks of a spec, and what all of them cost."""
+        from glaciercast.models import base
+        from glaciercast.training import ensembles, networks
+
+        training, stride = self.settings.training, self.settings.windows.stride
+
+        def fit(seed: int, place: Path) -> tuple[ResidualForecaster, FitResult]:
+            return networks.fit_network(
+                spec.name, self.series, self.task, self.split, self.data, place, training.model_copy(update={"seed": seed}),
+                residual=spec.residual, preset=spec.preset, head=spec.head, options=spec.options, stride=stride,
+            )  # fmt: skip
+
+        seeds = range(training.seed, training.seed + spec.members)
+        meta = {**networks.describe(self.series, self.split), "stride": stride, "training": config.plain(training)}
+        calibrate = functools.partial(self._calibrated, spec) if spec.calibrate else None
+        forecaster, fits = ensembles.fit_together(fit, seeds, self.folder / "models" / spec.label, meta, calibrate)
+        facts = {"kind": "network", "parameters": base.parameter_count(forecaster), "residual": spec.residual}
+        return forecaster, {**facts, **ensembles.total(seeds, fits)}
+
+    def _calibrated(self, spec: ModelSpec, forecaster: Forecaster) -> Forecaster:
+        """Return a forecaster with its intervals calibrated on the validation part, whose windows are cut side by side."""
+        from glaciercast.forecast import traits
+        from glaciercast.models import conformal
+        from glaciercast.patches import normalise
         from glaciercast.training import networks
 
-        entry = registry.find(spec.name)
-        folder = self.folder / "models" / spec.label
-        if entry.kind == "baseline":
-            baseline = registry.create(spec.name, self.task, **spec.options).fit(self.data)
-            return baseline, {"kind": "baseline", "parameters": base.parameter_count(baseline), "train_seconds": None, "residual": None}
-        forecaster, fitted = networks.fit_network(
-            spec.name, self.series, self.task, self.split, self.data, folder, self.settings.training,
-            residual=spec.residual, preset=spec.preset, head=spec.head, options=spec.options, stride=self.settings.windows.stride,
-        )  # fmt: skip
-        facts = {
-            "kind": "network",
-            "parameters": base.parameter_count(forecaster),
-            "train_seconds": fitted.seconds,
-            "residual": spec.residual,
-            "val_loss": fitted.val_loss,
-            "energy": fitted.energy,
-        }
-        return forecaster, {**facts, "best_epoch": fitted.best_epoch, "history": fitted.history}
+        windows = networks.windows(self.series, self.task, self.split, "validation", self.task.patch)
+        std = normalise.fit(self.data.values, self.data.observed).std[: len(self.task.targets)]
+        return conformal.calibrate(forecaster, windows, std, traits.levels_of(spec.head))
 
     def describe_split(self) -> dict[str, Any]:
         """Return the split as the results keep it."""
@@ -134,24 +154,37 @@ def _check_models(specs: tuple[ModelSpec, ...]) -> None:
             raise InputError(f"model '{spec.label}': is there twice; give one of them another 'title'")
 
 
+def _check_calibration(specs: tuple[ModelSpec, ...], windows: int) -> None:
+    from glaciercast.forecast import traits
+    from glaciercast.models import conformal
+
+    for spec in specs:
+        if spec.calibrate:
+            conformal.check_windows(traits.levels_of(spec.head), windows)
+
+
 def score(workbench: Workbench) -> dict[str, Any]:
     """Fit and score every model; write the results and what the report draws into the run folder."""
     from glaciercast.evaluate import scoring, table
+    from glaciercast.training import processes
 
     series, task, split = workbench.series, workbench.task, workbench.split
     sums, facts = {}, {}
     for spec in workbench.specs():
         note(f"fitting {spec.label}")
         forecaster, facts[spec.label] = workbench.model(spec)
+        forecaster.to(processes.device(workbench.settings.training.device))
         key = {"data": series.fingerprint, "config": config.plain(workbench.settings.model_copy(update={"models": (spec,)}))}
         for part in ("validation", "test"):
             cell = workbench.folder / "cells" / f"{spec.label}.{part}.json"
             result = scoring.cell(cell, {**key, "part": part}, forecaster, spec.label, series, task, split, part)
             if part == "validation":
-                mse = result.mse()
+                mse = result.errors.mse()
                 facts[spec.label]["validation_mse"] = mse if mse == mse else None  # nothing observed: JSON has no NaN
-            else:
-                sums[spec.label] = result
+                continue
+            sums[spec.label] = result.errors
+            stated = {"bands": result.quantiles, "uncalibrated_bands": result.uncalibrated}
+            facts[spec.label] |= {key: table.bands(each) for key, each in stated.items() if each is not None}
     attributes = series.attributes
     site = {
         "name": attributes.get("title", ""),
@@ -170,47 +203,6 @@ def identity(cube: str | Path, settings: Config, more: dict[str, Any] | None = N
     """Return what identifies a run on a cube."""
     path = store.locate(cube)
     return _CubeTask(cube=str(path), content=store.fingerprint(path, "/aligned"), settings={**config.plain(settings), **(more or {})})
-
-
-def write_forecast(
-    forecaster: nn.Module, name: str, series: Series, task: Task, issue: int, folder: Path, leads: int | None = None
-) -> dict[str, Any]:
-    """Write one forecast as NetCDF, as Zarr and as one Cloud-Optimized GeoTIFF a step into `folder`.
-
-    Quantiles are written too where the model states them, but not beyond its trained leads; `leads` are those of the task if None.
-    """
-    from glaciercast.forecast import export, scenes, traits
-
-    levels = traits.stated_levels(forecaster) if leads is None or leads <= task.n_target else ()
-    if levels:
-        values, quantiles = scenes.forecast_bands(forecaster, series, task, issue, levels)
-        dataset = scenes.to_dataset(values, series, issue, task, name, quantiles, levels).isel(time=slice(leads))
-    else:
-        dataset = scenes.to_dataset(scenes.forecast_scene(forecaster, series, task, issue, n_target=leads), series, issue, task, name)
-    netcdf = export.write_netcdf(dataset, folder / "forecast" / "forecast.nc")
-    zarr = export.write_zarr(dataset, folder / "forecast" / "forecast.zarr")
-    cogs = export.write_cogs(dataset, folder / "forecast")
-    return {
-        "model": name,
-        "issue_time": str(dataset.issue_time.values)[:19],
-        "valid": [str(time)[:10] for time in dataset.time.values],
-        "quantiles": list(levels),
-        "netcdf": str(netcdf),
-        "zarr": str(zarr),
-        "geotiffs": [str(path) for path in cogs],
-    }
-
-
-def operational(workbench: Workbench, results: dict[str, Any]) -> dict[str, Any]:
-    """Forecast beyond the last step with the model that is best on the validation part (never chosen on the test part)."""
-    scored = [spec for spec in workbench.specs() if results["models"][spec.label]["validation_mse"] is not None]
-    if not scored:
-        raise InputError("the validation part has no observed pixel; no model can be chosen for the forecast")
-    chosen = min(scored, key=lambda spec: results["models"][spec.label]["validation_mse"])
-    forecaster, _ = workbench.model(chosen)
-    summary = write_forecast(forecaster, chosen.label, workbench.series, workbench.task, workbench.series.n_steps - 1, workbench.folder)
-    runs.write_json(workbench.folder / "results" / "forecast.json", summary)
-    return summary
 
 
 def _keep_for_report(workbench: Workbench) -> None:
