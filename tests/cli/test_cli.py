@@ -64,7 +64,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_and_json(command):
-    extra = ["list"] if command == "sites" else []
+    extra = {"sites": ["list"], "plot": ["embeddings"]}.get(command, [])
     result = call(command, *extra, "--help")
     assert result.returncode == 0 and "--json" in result.stdout
 
@@ -86,7 +86,7 @@ def test_sites_as_json_and_as_text():
 
 def test_models_lists_baselines_and_networks():
     models = {model["name"]: model["kind"] for model in json.loads(call("models", "--json").stdout)["models"]}
-    baselines = {"persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection"}
+    baselines = {"persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection", "harmonic", "season_shift"}
     assert {name for name, kind in models.items() if kind == "baseline"} == baselines
     assert {"lstm", "unet_time"} <= set(models)
 

@@ -18,6 +18,7 @@ from glaciercast.cli import (
     finetune,
     forecast,
     models,
+    plot,
     report,
     run,
     simulate,
@@ -50,6 +51,7 @@ def _options(
 for module in (demo, run, simulate, build, audit, align, train, finetune, benchmark, forecast, export, report):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.command(name="models")(models.command)
+app.add_typer(plot.app, name="plot")
 app.add_typer(sites.app, name="sites")
 
 

@@ -8,14 +8,17 @@ from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
 from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
+from glaciercast.workflow.forecasting import forecast
+from glaciercast.workflow.inspection import InspectionConfig, plot_embeddings, read_inspection_config
 from glaciercast.workflow.listing import listed
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
-from glaciercast.workflow.steps import align, benchmark, build, forecast, read_source, report, run, scenarios, simulate, train
+from glaciercast.workflow.steps import align, benchmark, build, read_source, report, run, scenarios, simulate, train
 
 __all__ = [
     "BenchmarkConfig",
     "FinetuneConfig",
+    "InspectionConfig",
     "ModelSpec",
     "RunConfig",
     "align",
@@ -29,9 +32,11 @@ __all__ = [
     "listed",
     "parse_model",
     "plan",
+    "plot_embeddings",
     "read_benchmark_config",
     "read_fetching",
     "read_finetune_config",
+    "read_inspection_config",
     "read_run_config",
     "read_source",
     "report",
