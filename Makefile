@@ -47,8 +47,8 @@ check: $(STAMP) ## lint, formatting, types, layers of the architecture, docs wit
 docs: $(STAMP) ## build the documentation in docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
-# those that need nothing but this checkout; gapfill, masks and coregister are studies of archives that are made first (--help)
-BENCH = acquire faults models patches predictable simulate
+# those that need nothing but this checkout; gapfill, masks, coregister and skill are studies of archives that are made first (--help)
+BENCH = acquire faults forecast learnable models patches predictable simulate training
 
 bench: $(STAMP) ## run the benchmarks of speed and memory
 	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python "benchmarks/$$name.py"; done

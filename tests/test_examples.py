@@ -18,13 +18,15 @@ def test_own_scenes(tmp_path):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0].startswith("40 months of NDSI, 0.")
-    assert {line.split()[0] for line in lines[1:8]} == {
+    assert {line.split()[0] for line in lines[1:10]} == {
         "persistence",
         "same_season",
         "climatology",
         "damped_anomaly",
         "linear_trend",
         "advection",
+        "harmonic",
+        "season_shift",
         "unet_time+climatology",
     }
     with rasterio.open(lines[-1].split(": ")[1]) as file:

@@ -142,9 +142,7 @@ def test_another_task_is_one_line_that_names_it(here, there, trained, tmp_path):
 def test_only_trained_networks_are_taken_and_unknown_keys_refused(here, there, tmp_path):
     settings = workflow.BenchmarkConfig(windows=WindowConfig(n_input=2, n_target=1, patch=8, stride=4, fractions=(0.5, 0.2, 0.3)))
     solved = workflow.train(there, workflow.parse_model("pixel_linear"), tmp_path / "solved", settings)["model"]
-    with pytest.raises(
-        InputError, match=r"pixel_linear: expected a single trained network, found pixel_linear, an ensemble"
-    ):
+    with pytest.raises(InputError, match=r"pixel_linear: expected a single trained network, found pixel_linear, an ensemble"):
         finetune(here, solved, tmp_path / "a", SETTINGS)
     with pytest.raises(InputError, match=r"model.json: cannot be read"):
         finetune(here, tmp_path / "nothing", tmp_path / "b", SETTINGS)

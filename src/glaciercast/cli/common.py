@@ -24,9 +24,9 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="Override a key of 
 Device = Annotated[str | None, typer.Option(help="Where to compute: auto (the default), cpu or cuda.")]
 
 MODEL_FORM = (
-    "NAME[/PRESET][+PART]…, such as lstm/paper or unet_time+climatology+x5+calibrated; parts: the baseline whose residual the network "
-    "predicts (climatology, same_season, last), its head (gaussian, quantiles), x5 for an ensemble of 5; calibrated: its intervals hold "
-    "what they say on the validation part"
+    "NAME[/PRESET][+PART]…, such as lstm/paper or unet_time+harmonic+x5+calibrated; parts: the baseline whose residual the network "
+    "predicts (harmonic, climatology, same_season, season_shift, last), its head (gaussian, quantiles), x5 for an ensemble of 5; "
+    "calibrated: its intervals hold what they say on the validation part"
 )
 """How a model is named on the command line (see `workflow.settings.parse_model`)."""
 

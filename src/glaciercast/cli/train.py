@@ -22,11 +22,11 @@ def command(
     """
     from glaciercast import workflow
 
-    common.run_command(
-        lambda: workflow.train(cube, workflow.parse_model(model), out, workflow.read_benchmark_config(config, common.training_overrides(set_, device))),
-        as_json,
-        _text,
-    )
+    def work() -> dict:  # type: ignore[type-arg]
+        settings = workflow.read_benchmark_config(config, common.training_overrides(set_, device))
+        return workflow.train(cube, workflow.parse_model(model), out, settings)
+
+    common.run_command(work, as_json, _text)
 
 
 def _text(result: dict) -> str:  # type: ignore[type-arg]

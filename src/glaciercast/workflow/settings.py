@@ -57,7 +57,7 @@ class BenchmarkConfig(Config):
 
     windows: WindowConfig = WindowConfig()
     models: tuple[ModelSpec, ...] = Field(
-        default=(ModelSpec(name="lstm"), ModelSpec(name="unet_time", residual="climatology")),
+        default=(ModelSpec(name="lstm"), ModelSpec(name="unet_time", residual="harmonic")),
         description="networks; all baselines are always there",
     )
     training: TrainingConfig = TrainingConfig()
