@@ -10,6 +10,8 @@ from tests.workflow.test_forecasting import TASK, saved
 
 from glaciercast.patches import series as serieses
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 
 @pytest.fixture(scope="module")
 def cube(tmp_path_factory):

@@ -13,6 +13,8 @@ from glaciercast.cli.train import _text as command_text
 from glaciercast.training.fit import CHECKPOINT
 from glaciercast.training.module import ForecastModule
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 OPTIONS = (
     "windows.patch=8", "windows.stride=8", "windows.n_input=2", "windows.n_target=1", "windows.fractions=[0.5,0.2,0.3]",
     "training.epochs=3", "training.patience=3", "training.device=cpu", "training.threads=1",

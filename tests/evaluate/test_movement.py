@@ -14,6 +14,8 @@ from glaciercast.sources import velocity_series, velocity_table
 from glaciercast.sources.velocity_series import VelocitySeriesConfig
 from glaciercast.training.config import TrainingConfig
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 QUICK = TrainingConfig(epochs=2)
 SMALL = movement.MovementConfig(n_input=3, n_target=2, patch=1, stride=1, orders=(1, 2), learners=(), clusters="place")
 TREES = movement.Learner(name="pixel_boosted", options={"samples": 2000, "rounds": 20, "pixels": 5, "around": 1})

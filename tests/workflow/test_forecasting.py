@@ -18,6 +18,8 @@ from glaciercast.patches import splits
 from glaciercast.patches.normalise import Stats
 from glaciercast.training import networks, saving
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 TASK = Task(2, 1, 12, 12, ("ndsi", "lst_day"), 8, ("ndsi",))
 
 

@@ -20,6 +20,8 @@ from glaciercast.training import networks, saving
 from glaciercast.workflow.inspection import InspectionConfig, plot_embeddings
 from glaciercast.workflow.workbench import Workbench
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 SETTINGS = workflow.BenchmarkConfig(windows=WindowConfig(n_input=2, n_target=1, patch=8, stride=4, fractions=(0.5, 0.2, 0.3)), models=())
 
 

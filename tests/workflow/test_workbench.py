@@ -24,6 +24,8 @@ from glaciercast.workflow import ModelSpec
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.workbench import Workbench
 
+pytestmark = pytest.mark.slow  # cubes are built and networks trained
+
 NARROW = Quantiles(levels=(0.25, 0.5, 0.75))
 SMALL = {"name": "unet_time", "residual": "climatology", "options": {"widths": (4, 8)}}
 TOGETHER = ModelSpec(**SMALL, head=NARROW, members=2, calibrate=True)
