@@ -14,7 +14,6 @@ from glaciercast.config import Config
 from glaciercast.models.base import TrainingData
 from glaciercast.models.baselines import Climatology
 from glaciercast.models.registry import register
-from glaciercast.models.seasonal import seasonal_mean
 from glaciercast.models.task import Task
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Harmonic(Climatology):
             If the data are of another task, or a variable was never observed.
         """
         super().fit(data)
-        mean, weight = seasonal_mean(data)
+        mean, weight = (part.double().cpu().numpy() for part in (self.mean, self.weight))  # filled means have no weight
         chosen = choose(data)
         flat, frames = (array.reshape(data.period, -1) for array in (mean, weight))
         parts = [slice(start, start + CHUNK) for start in range(0, flat.shape[1], CHUNK)]

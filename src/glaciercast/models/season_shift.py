@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -39,7 +40,8 @@ class SeasonShift(Harmonic):
 
     over 51×51 pixels, w the observed fractions: snow that melted two weeks early everywhere says so at each pixel, clouds over this one or
     not. α and β, one pair a lead and target, lie between 0 and 1 and never grow with the lead: shrunk least squares over the training
-    windows, each of which departs from a cycle without its own frames.
+    windows, each of which departs from a cycle without its own frames. As the reference of a network it sees what the network does: of the
+    square, the part inside the tile.
 
     Buffers: those of `harmonic`, `damping` (2, T, W): α and β, and `floor` (V,): the mean square of c′, of which ε is a fifth.
     """
@@ -136,8 +138,8 @@ def _not_negative(gram: NDArray[np.float64], moment: NDArray[np.float64]) -> NDA
     return np.asarray(np.where(np.arange(2) == gain.argmax(), alone, 0.0))
 
 
-def _windows(task: Task, data: TrainingData) -> list[Batch]:
-    """Return all training windows of some tiles that are spread over the scene, those of an issue step as one batch."""
+def _windows(task: Task, data: TrainingData) -> Iterator[Batch]:
+    """Yield all training windows of some tiles that are spread over the scene, those of an issue step as one batch."""
     from glaciercast.patches.sampling import Batch
 
     rows, columns = (_corners(size) for size in data.values.shape[2:])
@@ -148,21 +150,18 @@ def _windows(task: Task, data: TrainingData) -> list[Batch]:
         tiles = [array[steps, :variables, row : row + high, column : column + wide] for row, column in origins]
         return torch.from_numpy(np.stack(tiles))
 
-    made, number, wanted = [], len(origins), len(task.targets)
+    number, wanted = len(origins), len(task.targets)
     for issue in range(task.history - 1, len(data.values) - task.n_target):
         past, future = slice(issue + 1 - task.history, issue + 1), slice(issue + 1, issue + 1 + task.n_target)
         index = [torch.from_numpy(data.season_index[steps]).expand(number, -1) for steps in (past, future)]
         target = cut(data.values, future, wanted)
-        made.append(
-            Batch(
-                past=cut(data.values, past), past_observed=cut(data.observed, past),
-                season_past=torch.zeros(number, task.history, 2), season_future=torch.zeros(number, task.n_target, 2),
-                index_past=index[0], index_future=index[1], issue=torch.full((number,), int(data.steps[issue])),
-                origin=torch.tensor(origins), statics=torch.zeros(number, 0, high, wide),
-                target=target, target_weight=torch.where(target.isnan(), 0.0, cut(data.observed, future, wanted)),
-            )
+        yield Batch(
+            past=cut(data.values, past), past_observed=cut(data.observed, past),
+            season_past=torch.zeros(number, task.history, 2), season_future=torch.zeros(number, task.n_target, 2),
+            index_past=index[0], index_future=index[1], issue=torch.full((number,), int(data.steps[issue])),
+            origin=torch.tensor(origins), statics=torch.zeros(number, 0, high, wide),
+            target=target, target_weight=torch.where(target.isnan(), 0.0, cut(data.observed, future, wanted)),
         )  # fmt: skip
-    return made
 
 
 def _corners(size: int) -> list[int]:
