@@ -40,7 +40,7 @@ def test_embeddings_of_a_trained_network(scenes, tmp_path):
         (["--windows", 2], "options: key 'windows': Input should be greater than or equal to 3, found 2"),
         (["--method", "tsne"], "options: key 'method': Input should be 'pca' or 'umap', found 'tsne'"),
         (["--method", "umap"], "expected the package umap-learn, found none; pip install 'glaciercast[umap]', or use 'pca'"),
-        ([], "model.json: cannot be read"),
+        ([], "expected a trained model (model.json there or under models/), found none"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line_and_writes_nothing(tmp_path, monkeypatch, options, message):

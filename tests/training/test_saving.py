@@ -39,6 +39,20 @@ def test_a_baseline_comes_back(tmp_path, name):
     torch.testing.assert_close(loaded(batch(TASK)), model(batch(TASK)), rtol=0, atol=0, equal_nan=True)
 
 
+def test_a_run_folder_stands_for_its_only_model(tmp_path):
+    model, other = tmp_path / "models" / "unet_time", tmp_path / "models" / "lstm"
+    with pytest.raises(InputError, match=r"expected a trained model \(model.json there or under models/\), found none"):
+        saving.locate(tmp_path)
+    for folder in (model, other):
+        folder.mkdir(parents=True)
+        saving.save(shaken(), folder, {})
+        assert saving.locate(folder) == folder
+        if folder == model:
+            assert saving.locate(tmp_path) == model
+    with pytest.raises(InputError, match=r"found several: lstm, unet_time; name one, as .*models/lstm"):
+        saving.locate(tmp_path)
+
+
 def damaged(folder, change):
     path = folder / "model.json"
     stored = json.loads(path.read_text())

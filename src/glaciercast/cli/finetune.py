@@ -9,7 +9,7 @@ from glaciercast.cli import common
 
 def command(
     cube: Annotated[str, typer.Argument(help="The aligned cube to go to, or the run folder that holds it.")],
-    model: Annotated[str, typer.Argument(help="Folder of a trained network, such as RUN/models/unet_time+harmonic.")],
+    model: Annotated[str, typer.Argument(help="Folder of a trained network, or a run folder that holds one.")],
     out: common.Out,
     mix: Annotated[str | None, typer.Option(help="Another aligned cube: train a network on this and CUBE together as well.")] = None,
     freeze: Annotated[str | None, typer.Option(help="What fine-tuning leaves as it is: none or backbone (all but the read-out).")] = None,

@@ -9,7 +9,7 @@ from glaciercast.cli import common
 
 def command(
     cube: Annotated[str, typer.Argument(help="An aligned cube, or the run folder that holds it.")],
-    model: Annotated[str, typer.Argument(help="Folder of a trained model (model.safetensors and model.json).")],
+    model: Annotated[str, typer.Argument(help="Folder of a trained model, or a run folder that holds one.")],
     out: common.Out,
     issue_time: Annotated[
         str | None, typer.Option(help="Read only what was available by then, such as 2020-05-01; default: the latest.")

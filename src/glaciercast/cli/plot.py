@@ -17,7 +17,7 @@ def _group() -> None:
 @app.command()
 def embeddings(
     cube: Annotated[str, typer.Argument(help="The aligned cube that the model was trained on, or the run folder that holds it.")],
-    model: Annotated[str, typer.Argument(help="Folder of a trained network (model.safetensors and model.json).")],
+    model: Annotated[str, typer.Argument(help="Folder of a trained network, or a run folder that holds one.")],
     out: common.Out,
     method: Annotated[str | None, typer.Option(help="pca (default), or umap, which needs the package umap-learn.")] = None,
     windows: Annotated[int | None, typer.Option(help="Most windows of each part (default 500).")] = None,

@@ -43,6 +43,24 @@ def save(forecaster: Forecaster, folder: str | Path, meta: dict[str, Any]) -> No
     runs.write_json(folder / MODEL, {"format": FORMAT, **forecaster.recipe(), "weights_sha256": sha256, "meta": meta})
 
 
+def locate(path: str | Path) -> Path:
+    """Return the folder of the trained model that `path` stands for: itself, or the only one under the ``models`` of a run folder.
+
+    Raises
+    ------
+    InputError
+        If there is none, or there are several to choose from.
+    """
+    folder = Path(path)
+    if (folder / MODEL).exists():
+        return folder
+    found = sorted(file.parent for file in folder.glob(f"models/*/{MODEL}"))
+    if len(found) == 1:
+        return found[0]
+    held = f"several: {', '.join(each.name for each in found)}; name one, as {found[0]}" if found else "none"
+    raise InputError(f"{folder}: expected a trained model ({MODEL} there or under models/), found {held}")
+
+
 def load(folder: str | Path) -> tuple[Forecaster, dict[str, Any]]:
     """Rebuild the forecaster that `save` wrote, in evaluation mode on the CPU, and return it with its meta.
 

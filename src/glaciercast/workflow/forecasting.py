@@ -37,16 +37,17 @@ def forecast(
     from glaciercast.forecast.scenes import check_model, issue_step
     from glaciercast.training import processes, saving
 
+    model = saving.locate(model)
     settings = benches.identity(cube, Config(), {"model": str(model), "issue_time": issue_time, "leads": leads})
     with runs.run_folder(out, "forecast", settings) as folder:
-        forecaster, meta = saving.load(Path(model))
+        forecaster, meta = saving.load(model)
         forecaster.to(processes.device(device))
         task = forecaster.task
         series = absent.load(cube, folder / "cache", forecaster, -(-(leads or 1) // task.n_target) * task.n_target)
         issue = issue_step(series, task.history, issue_time)
         check_model(meta, forecaster.recipe()["residual"], series, issue)
         series = absent.at(forecaster, series, task, issue)
-        summary = write_forecast(forecaster, Path(model).name, series, task, issue, folder, leads)
+        summary = write_forecast(forecaster, model.name, series, task, issue, folder, leads)
         runs.write_json(folder / "results" / "forecast.json", summary)
     return summary
 

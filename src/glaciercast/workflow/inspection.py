@@ -71,6 +71,7 @@ def plot_embeddings(cube: str | Path, model: str | Path, out: str | Path, settin
 
     settings = settings or InspectionConfig()
     projection.check_method(settings.method)
+    model = saving.locate(model)
     forecaster, meta = saving.load(model)
     weights = saving.weights_sha256(model)
     identity = benches.identity(cube, settings, {"model": str(model), "weights": weights})

@@ -42,6 +42,7 @@ class Source:
         from glaciercast.models.residual import ResidualForecaster
         from glaciercast.training import saving
 
+        path = saving.locate(path)
         forecaster, meta = saving.load(path)
         if not isinstance(forecaster, ResidualForecaster) or isinstance(forecaster.network, Solvable):
             kind = f"{forecaster.name}, an ensemble, calibrated, or solved on each cube itself"
