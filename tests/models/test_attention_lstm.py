@@ -105,13 +105,13 @@ def double(given):
 def test_each_step_reads_out_its_state_and_what_that_attends_to():
     chosen = task(patch=2, n_target=3)
     network, given = shaken(chosen, heads=2), double(inputs(chosen))
-    states = network.encode(given)
-    memory, state = torch.stack([h for h, _ in states], dim=1), states[-1]
+    hidden, (state,) = network.encode(given)
+    memory, (decoder,) = torch.stack(hidden, dim=1), network.decoder
     values = given.frames[:, -1, :1]
     forecast = network(given)
     for lead in range(3):
-        drive = network.decoder.project(torch.cat([given.future[:, lead].flatten(1), given.season[:, 3 + lead]], dim=1))
-        state = network.decoder.step(drive + network.again(values.flatten(1)), state, Repeated(network.decoder.recurrent))
+        drive = decoder.project(torch.cat([given.future[:, lead].flatten(1), given.season[:, 3 + lead]], dim=1))
+        state = decoder.step(drive + network.again(values.flatten(1)), state, Repeated(decoder.recurrent))
         attended = [slow_attention(network.attention, state[0][b].tolist(), memory[b].tolist())[0] for b in range(2)]
         expected = network.readout(state[0] + torch.tensor(attended, dtype=torch.double)).reshape(2, 1, 2, 2)
         torch.testing.assert_close(forecast[:, lead], expected, rtol=1e-12, atol=1e-13)
@@ -147,7 +147,7 @@ def test_heads_share_the_hidden_units():
 
 def test_the_paper_preset_has_8_heads_on_1024_units():
     chosen = registry.resolved("attention_lstm", "paper", {}).model_dump()
-    assert chosen == {"hidden": 1024, "season": False, "dropout": 0.0, "heads": 8}
+    assert chosen == {"hidden": 1024, "layers": 1, "season": False, "dropout": 0.0, "heads": 8}
 
 
 def test_another_patch_size_is_refused_in_its_own_name():

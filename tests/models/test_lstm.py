@@ -43,9 +43,17 @@ def slow_step(cell, x, h, c, extra=None):
     return h_new, c_new
 
 
+def slow_climb(layers, x, states, extra):
+    """One step of each layer, of which the lowest reads x and each other the hidden state below it."""
+    new = []
+    for number, (cell, state) in enumerate(zip(layers, states, strict=True)):
+        new.append(slow_step(cell, new[-1][0] if number else x, *state, None if number else extra))
+    return new
+
+
 def slow_forecast(network, given, b, truth=None):
     """The forecast of one sample, (n_target, K·W·y·x), in plain floats; with a truth, the decoder reads it at every step."""
-    h, c = [0.0] * 3, [0.0] * 3
+    states = [([0.0] * 3, [0.0] * 3) for _ in network.encoder]
     past, pixels = given.frames.shape[1], given.future[0, 0].numel()
 
     def when(step):
@@ -53,13 +61,13 @@ def slow_forecast(network, given, b, truth=None):
 
     still = product(network.statics.weight.tolist(), given.statics[b].flatten().tolist()) if network.statics else None
     for step in range(past):
-        h, c = slow_step(network.encoder, given.frames[b, step].flatten().tolist() + when(step), h, c, still)
+        states = slow_climb(network.encoder, given.frames[b, step].flatten().tolist() + when(step), states, still)
     values = given.frames[b, -1].flatten().tolist()[:pixels]
     forecast = []
     for lead in range(given.future.shape[1]):
         reference = given.future[b, lead].flatten().tolist()
-        h, c = slow_step(network.decoder, reference + when(past + lead), h, c, product(network.again.weight.tolist(), values))
-        read_out = product(network.readout.weight.tolist(), h)
+        states = slow_climb(network.decoder, reference + when(past + lead), states, product(network.again.weight.tolist(), values))
+        read_out = product(network.readout.weight.tolist(), states[-1][0])
         forecast.append([out + bias for out, bias in zip(read_out, network.readout.bias.tolist(), strict=True)])
         change = forecast[-1][:pixels] if truth is None else truth[b, lead].flatten().tolist()
         values = [usual + own for usual, own in zip(reference, change, strict=True)]
@@ -81,13 +89,14 @@ def double(given):
 
 @pytest.mark.parametrize("forced", [False, True])
 @pytest.mark.parametrize(
-    ("season", "statics", "n_input", "parameters"), [(False, (), 3, 1), (True, ("elevation", "slope"), 1, 2), (True, (), 4, 1)]
+    ("season", "statics", "n_input", "parameters", "layers"),
+    [(False, (), 3, 1, 1), (True, ("elevation", "slope"), 1, 2, 2), (True, (), 4, 1, 3)],
 )
-def test_it_equals_the_equations_one_weight_at_a_time(season, statics, n_input, parameters, forced):
+def test_it_equals_the_equations_one_weight_at_a_time(season, statics, n_input, parameters, layers, forced):
     variables = ("ndsi", "ndwi", "lst")
     chosen = task(patch=2, variables=variables, targets=variables[:2], statics=statics, n_input=n_input, n_target=3)
     ports = Ports.of(chosen, parameters, departures=parameters == 2)
-    network, given = shaken(chosen, ports, season=season), double(inputs(chosen, ports=ports))
+    network, given = shaken(chosen, ports, season=season, layers=layers), double(inputs(chosen, ports=ports))
     truth = torch.randn(2, 3, 2, 2, 2).double() if forced else None
     network.teacher = 1.0 if forced else 0.0
     forecast = network(given, truth)
@@ -111,7 +120,7 @@ def test_a_cells_gradient_equals_finite_differences():
 
 def test_its_gradient_equals_finite_differences():
     chosen = task(patch=1, n_input=2, n_target=2, statics=("elevation",))
-    network, given = shaken(chosen), double(inputs(chosen))
+    network, given = shaken(chosen, layers=2), double(inputs(chosen))
     parts = [part.requires_grad_() for part in given]
     names, values = zip(*network.named_parameters(), strict=True)
 
@@ -143,13 +152,13 @@ def test_fresh_gates_remember():
 
 def test_it_has_the_weights_of_the_equations():
     chosen = task(variables=("ndsi", "lst"), targets=("ndsi",), statics=("elevation",), patch=5)
-    network = registry.create("lstm", chosen, hidden=7, ports=Ports.of(chosen, 3, departures=True))
-    cells = 28 * (6 * 25 + 2) + 28 * (25 + 2) + 2 * (28 * 7 + 28 + 3 * 7)
+    network = registry.create("lstm", chosen, hidden=7, layers=3, ports=Ports.of(chosen, 3, departures=True))
+    cells = 28 * (6 * 25 + 2) + 28 * (25 + 2) + 4 * 28 * 7 + 6 * (28 * 7 + 28 + 3 * 7)
     assert parameter_count(network) == cells + 28 * 25 + 28 * 25 + 3 * 25 * (7 + 1)
 
 
-def test_the_paper_preset_reads_no_season_with_1024_units():
-    assert registry.resolved("lstm", "paper", {}).model_dump() == {"hidden": 1024, "season": False, "dropout": 0.0}
+def test_the_paper_preset_reads_no_season_with_three_layers_of_2500_units():
+    assert registry.resolved("lstm", "paper", {}).model_dump() == {"hidden": 2500, "layers": 3, "season": False, "dropout": 0.0}
 
 
 def test_another_patch_size_is_refused():

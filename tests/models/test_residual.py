@@ -216,7 +216,7 @@ def test_the_state_holds_everything():
 def test_fresh_weights_depend_on_the_seed_alone():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one, two, other = (build("lstm", TASK, "none", STATS, seed=seed, hidden=4).network.encoder.weight for seed in (5, 5, 6))
+    one, two, other = (build("lstm", TASK, "none", STATS, seed=seed, hidden=4).network.encoder[0].weight for seed in (5, 5, 6))
     assert torch.equal(one, two) and not torch.equal(one, other)
     assert torch.equal(before, torch.get_rng_state())
 

@@ -64,7 +64,8 @@ class AttentionLstm(LstmEncoderDecoder):
 
     Where in time an encoder state stands, only the state itself says: attention does not depend on their order, and the recurrence has
     counted the steps already. It adds to h, as a sublayer of Vaswani et al. does; Luong et al. 2015 (arXiv:1508.04025) attend from the
-    new hidden state too. Preset ``paper``: see `lstm`; 8 heads as in Vaswani et al.
+    new hidden state too. Preset ``paper``: 1,024 units (our choice), no season, and 8 heads as in
+    Vaswani et al.
     """
 
     Options = AttentionLstmOptions

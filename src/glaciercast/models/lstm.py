@@ -22,7 +22,8 @@ State = tuple[Tensor, Tensor]
 class LstmOptions(Config):
     """Options of `lstm`; the defaults are the small preset for a CPU."""
 
-    hidden: int = Field(default=128, ge=1, description="units of the hidden state")
+    hidden: int = Field(default=128, ge=1, description="units of the hidden state of each layer")
+    layers: int = Field(default=1, ge=1, le=16, description="layers, each reading the hidden state of the one below")
     season: bool = Field(default=True, description="read the season's sine and cosine too, which the study did not")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the hidden state that the read-out misses in training")
 
@@ -58,28 +59,77 @@ class PeepholeCell(nn.Module):
         h, c = state
         return gated(recurrent(projected, h), c, self.peephole)
 
+    def run(self, projected: Tensor) -> tuple[list[Tensor], State]:
+        """Take all steps from W x + b, (b, step, 4 hidden), and an empty state; return h after each and the last state."""
+        h = projected.new_zeros(len(projected), self.recurrent.shape[1])
+        recurrent, state, hidden = Repeated(self.recurrent), (h, h), []
+        for one in projected.unbind(1):
+            state = self.step(one, state, recurrent)
+            hidden.append(state[0])
+        return hidden, state
+
+
+class Layers(nn.ModuleList):
+    """Cells one above the other, each reading the hidden state of the one below."""
+
+    def __init__(self, inputs: int, hidden: int, layers: int) -> None:
+        super().__init__(PeepholeCell(below, hidden) for below in (inputs, *[hidden] * (layers - 1)))
+
+    @property
+    def cells(self) -> list[PeepholeCell]:
+        """The cells, lowest first."""
+        return [cast(PeepholeCell, cell) for cell in self]
+
+    def run(self, projected: Tensor) -> tuple[list[Tensor], list[State]]:
+        """Take all steps from what the lowest cell projects; return the highest h after each, (b, hidden), and each layer's last state."""
+        lowest, *others = self.cells
+        hidden, state = lowest.run(projected)
+        states = [state]
+        for cell in others:
+            hidden, state = cell.run(cell.project(torch.stack(hidden, dim=1)))
+            states.append(state)
+        return hidden, states
+
+
+class Climb:
+    """One pass through layers step by step, with the matrices that every step uses."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.cells = [(cell, Repeated(cell.recurrent)) for cell in layers.cells]
+        self.enter = [Repeated(cell.weight) for cell in layers.cells[1:]]
+
+    def __call__(self, drive: Tensor, states: list[State]) -> list[State]:
+        """Take one step of every layer from W x + b of the lowest, (b, 4 hidden); return the new states, lowest first."""
+        new: list[State] = []
+        for number, ((cell, recurrent), state) in enumerate(zip(self.cells, states, strict=True)):
+            if number:
+                drive = self.enter[number - 1](cell.bias.expand(len(drive), -1), new[-1][0])
+            new.append(cell.step(drive, state, recurrent))
+        return new
+
 
 @register("lstm", kind="network", summary="Encoder–decoder LSTM with peepholes over flattened patches (the study's model); one patch size.")
 class LstmEncoderDecoder(Network):
-    """Encode the input frames, copy h and c to the decoder, and let it feed on its own forecasts.
+    """Encode the input frames, copy h and c of each layer to the decoder, and let it feed on its own forecasts.
 
     The encoder reads all channels of a frame, the season and the statics; the decoder reads the targets' values in the step before, the
-    reference forecast of its step and the season. The read-out starts at zero: an untrained network forecasts the reference.
+    reference forecast of its step and the season. The read-out sees the highest layer and starts at zero: an untrained network forecasts
+    the reference.
 
-    Preset ``paper`` follows the study, Müller's thesis of 2023, in what is known of it here: flattened patches of 50×50 pixels and no
-    season. How many hidden units it had is not; 1024 is our choice.
+    Preset ``paper`` has the size that the script published with the study (Müller 2023) gives: three layers of 2,500 units over flattened
+    patches of 50×50 pixels, no season. Its cells have no peepholes there; ours have them, as the study's equations do.
     """
 
     Options = LstmOptions
-    presets = {"paper": {"hidden": 1024, "season": False}}  # noqa: RUF012
+    presets = {"paper": {"hidden": 2500, "layers": 3, "season": False}}  # noqa: RUF012
 
     def __init__(self, task: Task, options: Config | None = None, ports: Ports | None = None) -> None:
         super().__init__(task, options, ports)
         chosen = cast(LstmOptions, self.options)
         hidden, pixels, season = chosen.hidden, task.patch**2, 2 if chosen.season else 0
         self.season = chosen.season
-        self.encoder = PeepholeCell(self.ports.frame * pixels + season, hidden)
-        self.decoder = PeepholeCell(self.ports.targets * pixels + season, hidden)
+        self.encoder = Layers(self.ports.frame * pixels + season, hidden, chosen.layers)
+        self.decoder = Layers(self.ports.targets * pixels + season, hidden, chosen.layers)
         self.again = nn.Linear(self.ports.targets * pixels, 4 * hidden, bias=False)  # what the decoder reads of its own forecast
         self.statics = nn.Linear(self.ports.statics * pixels, 4 * hidden, bias=False) if self.ports.statics else None
         self.dropout = nn.Dropout(chosen.dropout)
@@ -98,30 +148,26 @@ class LstmEncoderDecoder(Network):
         size, patch = inputs.frames.shape[-2:], self.task.patch
         if size != (patch, patch):
             raise InputError(f"{self.name}: expected patches of {patch}×{patch} pixels, as trained, found {size[0]}×{size[1]}")
-        states = self.encode(inputs)
-        memory = self.remember([h for h, _ in states])
-        ahead = self.decoder.project(self._flat(inputs.future, inputs.season[:, len(states) :])).unbind(1)
-        recurrent, again, readout = (Repeated(weight) for weight in (self.decoder.recurrent, self.again.weight, self.readout.weight))
+        hidden, states = self.encode(inputs)
+        memory = self.remember(hidden)
+        ahead = self.decoder.cells[0].project(self._flat(inputs.future, inputs.season[:, len(hidden) :])).unbind(1)
+        climb, again, readout = Climb(self.decoder), Repeated(self.again.weight), Repeated(self.readout.weight)
         bias = self.readout.bias.expand(len(inputs.frames), -1)
 
-        def step(lead: int, values: Tensor, state: State) -> tuple[Tensor, State]:
-            state = self.decoder.step(again(ahead[lead], values.flatten(1)), state, recurrent)
-            out = readout(bias, self.dropout(self.look_back(state[0], memory)))
-            return out.reshape(len(out), -1, patch, patch), state
+        def step(lead: int, values: Tensor, states: list[State]) -> tuple[Tensor, list[State]]:
+            states = climb(again(ahead[lead], values.flatten(1)), states)
+            out = readout(bias, self.dropout(self.look_back(states[-1][0], memory)))
+            return out.reshape(len(out), -1, patch, patch), states
 
-        return decode(step, states[-1], inputs, truth, self.teacher)
+        return decode(step, states, inputs, truth, self.teacher)
 
-    def encode(self, inputs: Inputs) -> list[State]:
-        """Return the state (h, c) after each input frame, (b, hidden) each."""
+    def encode(self, inputs: Inputs) -> tuple[list[Tensor], list[State]]:
+        """Return the highest hidden state after each input frame, (b, hidden), and the last state of each layer, lowest first."""
         steps = inputs.frames.shape[1]
-        projected = self.encoder.project(self._flat(inputs.frames, inputs.season[:, :steps]))
+        projected = self.encoder.cells[0].project(self._flat(inputs.frames, inputs.season[:, :steps]))
         if self.statics is not None:  # as if they stood in every frame, in one product
             projected = projected + self.statics(inputs.statics.flatten(1))[:, None]
-        h = projected.new_zeros(len(projected), self.encoder.recurrent.shape[1])
-        recurrent, states = Repeated(self.encoder.recurrent), [(h, h)]
-        for one in projected.unbind(1):
-            states.append(self.encoder.step(one, states[-1], recurrent))
-        return states[1:]
+        return self.encoder.run(projected)
 
     def remember(self, states: list[Tensor]) -> tuple[Tensor, ...]:
         """Return what the decoder keeps of the encoder's hidden states, (b, hidden) each, beside the last: nothing."""
