@@ -56,6 +56,13 @@ def test_each_fault_is_named(change, message):
         schema.validate(tree(change(aligned())))
 
 
+def test_pairs_their_series_and_what_it_rests_on_have_contracts_of_their_own():
+    found = [schema.group_for(f"/velocity/{name}") for name in ("itslive", "itslive_series", "own_series", "own_series_fit")]
+    assert found == [schema.VELOCITY, schema.SERIES, schema.SERIES, schema.SERIES_FIT]
+    assert schema.group_for("/velocity") is None and schema.group_for("/velocity/own/more") is None
+    assert schema.SERIES.variables["vx"].dims == ("time", "y", "x") and schema.VELOCITY.variables["vx"].dims == ("pair", "y", "x")
+
+
 def test_an_unknown_group_is_refused():
     made = xr.DataTree.from_dict({"/": xr.Dataset(), "/extra": aligned()})
     made.attrs["glaciercast_schema"] = schema.VERSION

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from glaciercast.errors import SchemaError
@@ -51,7 +52,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Group:
-    """The variables of one kind of group; `pattern` is its path, ``*`` stands for one name."""
+    """The variables of one kind of group; `pattern` is its path, ``*`` stands for a name or a part of one."""
 
     pattern: str
     variables: dict[str, Variable] = field(default_factory=dict)
@@ -105,6 +106,34 @@ VELOCITY = Group(
         "stable_shift_y": Variable(("pair",), "f", "m year-1", "shift of stable ground that the producers removed, northward"),
     },
 )
+SERIES = Group(
+    "/velocity/*_series",
+    {
+        **{
+            name: Variable(GRID, "f", "m year-1", text, f"land_ice_surface_{name[1]}_velocity", True)
+            for name, text in (("vx", "eastward grid velocity"), ("vy", "northward grid velocity"))
+        },
+        **{name + OBSERVED: _observed(name) for name in ("vx", "vy")},
+        **{f"{name}_error": Variable(GRID, "f", "m year-1", f"error of {name} (1 sigma)", required=True) for name in ("vx", "vy")},
+        "time_bounds": Variable(("time", "bounds"), "M", None, "first and last moment of the step", required=True),
+        "available_at": _AVAILABLE,
+    },
+)
+SERIES_FIT = Group(
+    "/velocity/*_series_fit",
+    {
+        "closure": Variable(("y", "x"), "f", "m", "spread of the displacements of pairs about those of the series", required=True),
+        "residual_scale": Variable(("y", "x"), "f", "1", "spread of the residuals over the errors of pairs", required=True),
+        **{
+            f"change_{way}": Variable(
+                ("y", "x"), "f", "m year-1", f"change {way} the flow over a year that the smoothing expects", required=True
+            )
+            for way in ("along", "across")
+        },
+        "pair_count": Variable(("y", "x"), "u", "1", "pairs that were inverted", required=True),
+        "rejected_count": Variable(("y", "x"), "u", "1", "pairs of them that were left no weight", required=True),
+    },
+)
 
 
 def _temperature(half: str) -> dict[str, Variable]:
@@ -154,7 +183,8 @@ ALIGNED = Group(
         "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
     },
 )
-GROUPS = (OPTICAL, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
+GROUPS = (OPTICAL, SERIES, SERIES_FIT, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
+"""The first whose pattern a path matches is its contract."""
 ALIGNED_VARIABLES = tuple(_ALIGNED)
 AVAILABILITY = {
     **dict.fromkeys(("ndsi", "ndwi"), "available_at"),
@@ -169,7 +199,7 @@ def group_for(path: str) -> Group | None:
     parts = path.strip("/").split("/")
     for group in GROUPS:
         wanted = group.pattern.strip("/").split("/")
-        if len(parts) == len(wanted) and all(w in ("*", p) for w, p in zip(wanted, parts, strict=True)):
+        if len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted)):
             return group
     return None
 

@@ -28,7 +28,9 @@ def product(cube: xr.DataTree, kind: Literal["velocity", "temperature"], wanted:
     InputError
         If there are several and none is named, or there is none of that name.
     """
-    found = cube.children[kind].children if kind in cube.children else {}
+    found = dict(cube.children[kind].children) if kind in cube.children else {}
+    if kind == "velocity":  # series that were inverted from pairs stand beside them
+        found = {name: group for name, group in found.items() if "pair" in group.dims}
     if wanted is None and not found:
         return None
     if wanted is None and len(found) > 1:

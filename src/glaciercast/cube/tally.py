@@ -78,6 +78,8 @@ def of_cube(cube: xr.DataTree, regions: Sequence[Region]) -> Iterator[Footprint]
     for kind in KINDS:
         if kind in cube.children:
             for name, node in cube[kind].children.items():
+                if kind == "velocity" and "pair" not in node.dims:
+                    continue  # a series made of the pairs that are audited themselves
                 yield _of_group(f"/{kind}/{name}", kind, node.to_dataset(), regions)
 
 

@@ -1,0 +1,101 @@
+"""Season and trend: closed forms, spans undone, errors that hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glaciercast.errors import InputError
+from glaciercast.motion.season import fit
+
+DAY = np.timedelta64(1, "D")
+ORIGIN = np.datetime64("2000-01-01", "ns")
+
+
+def spans(number=400, longest=300.0, seed=0):
+    """Return begins and ends of random spans, and both in years of 365.25 days from 2000."""
+    rng = np.random.default_rng(seed)
+    begin = rng.uniform(18 * 365.25, 24 * 365.25, number)
+    end = begin + rng.uniform(5, longest, number)
+    first, second = (ORIGIN + (days * 86400e9).astype("timedelta64[ns]") for days in (begin, end))
+    return first, second, begin / 365.25, end / 365.25
+
+
+def observed(begin, end, mean, trend, amplitude, peak_day, middle):
+    """Return the mean over each span of mean + trend·(t − middle) + amplitude·cos 2π(t − peak), integrated by hand."""
+    phase = peak_day / 365.25
+
+    def integral(t):
+        return mean * t + trend * (t - middle) ** 2 / 2 + amplitude * np.sin(2 * np.pi * (t - phase)) / (2 * np.pi)
+
+    return (integral(end) - integral(begin)) / (end - begin)
+
+
+def test_mean_trend_amplitude_and_day_of_the_peak_come_back_whatever_the_spans():
+    first, second, begin, end = spans()
+    middle = (begin.min() + end.max()) / 2
+    truth = [(100.0, -5.0, 30.0, 180.0), (20.0, 2.0, 4.0, 3.5), (0.0, 0.0, 8.0, 360.0)]
+    values = np.stack([observed(begin, end, *one, middle) for one in truth], axis=1)
+    found = fit(values, np.ones_like(values), first, second)
+    for name, expected in zip(("mean", "trend", "amplitude", "peak_day"), zip(*truth, strict=True), strict=True):
+        np.testing.assert_allclose(getattr(found, name), expected, atol=1e-6)
+    assert found.scale.max() < 1e-9 and (found.observations == 400).all()
+
+
+def test_a_regular_series_is_fitted_by_its_steps():
+    edges = pd.date_range("2018-01-01", "2022-01-01", freq="MS").to_numpy()
+    begin, end = ((e - ORIGIN) / DAY / 365.25 for e in (edges[:-1], edges[1:]))
+    values = observed(begin, end, 50.0, 1.0, 10.0, 200.0, (begin[0] + end[-1]) / 2)
+    found = fit(values, np.ones_like(values), edges[:-1], edges[1:])
+    assert found.amplitude == pytest.approx(10) and found.peak_day == pytest.approx(200) and found.trend == pytest.approx(1)
+    date = ORIGIN + np.timedelta64(round(20 * 365.25 * 86400), "s") + np.timedelta64(200, "D")
+    assert pd.Timestamp(date).strftime("%m-%d") == "07-19"  # the day that is the 200th after New Year
+
+
+def test_weights_and_errors_are_those_of_weighted_least_squares():
+    first, second, begin, end = spans(60)
+    rng = np.random.default_rng(1)
+    error = rng.uniform(1, 5, 60)
+    values = observed(begin, end, 80.0, 3.0, 12.0, 100.0, 21.0) + rng.normal(0, error)
+    found = fit(values, error, first, second)
+    middle, span = (begin + end) / 2, end - begin
+    damping = np.sin(np.pi * span) / (np.pi * span)
+    centre = (begin.min() + end.max()) / 2
+    design = np.stack([np.ones(60), middle - centre, damping * np.cos(2 * np.pi * middle), damping * np.sin(2 * np.pi * middle)], axis=1)
+    solution, squares, *_ = np.linalg.lstsq(design / error[:, None], values / error, rcond=None)
+    assert found.mean == pytest.approx(solution[0]) and found.amplitude == pytest.approx(np.hypot(*solution[2:]))
+    covariance = np.linalg.inv(design.T @ (design / error[:, None] ** 2)) * squares[0] / 56
+    assert found.trend_error == pytest.approx(np.sqrt(covariance[1, 1])) and found.scale == pytest.approx(np.sqrt(squares[0] / 56))
+
+
+def test_errors_are_those_that_are_made():
+    first, second, begin, end = spans(80)
+    rng = np.random.default_rng(2)
+    middle = (begin.min() + end.max()) / 2
+    error = np.broadcast_to(rng.uniform(1, 6, (80, 1)), (80, 3000))
+    values = observed(begin, end, 100.0, -2.0, 15.0, 250.0, middle)[:, None] + 2 * error * rng.normal(size=error.shape)
+    found = fit(values, error, first, second)
+    truth = {"mean": 100.0, "trend": -2.0, "amplitude": 15.0, "peak_day": 250.0}
+    for name, expected in truth.items():
+        scores = (getattr(found, name) - expected) / getattr(found, f"{name}_error")
+        assert 0.95 < scores.std() < 1.07, name
+    assert found.scale.mean() == pytest.approx(2, rel=0.01)
+
+
+def test_too_few_observations_and_gaps_have_no_fit():
+    first, second, begin, _end = spans(40)
+    values = np.stack([begin, begin, begin], axis=1)
+    values[11:, 1] = np.nan
+    error = np.ones_like(values)
+    error[:, 2] = np.nan
+    found = fit(values, error, first, second)
+    assert np.isfinite(found.trend).tolist() == [True, False, False] and found.observations.tolist() == [40, 11, 0]
+    same = fit(values[:, :1] * 0 + 1, error[:, :1], np.repeat(first[:1], 40), np.repeat(second[:1], 40))
+    assert np.isnan(same.mean).all()  # one span forty times tells neither trend nor season
+
+
+def test_bad_input_is_refused():
+    first, second, begin, _ = spans(20)
+    with pytest.raises(InputError, match=r"season: expected values, errors and spans of one length"):
+        fit(begin, begin, first[:5], second[:5])
+    with pytest.raises(InputError, match=r"season: expected spans whose end is after their begin"):
+        fit(begin, begin, second, first)
