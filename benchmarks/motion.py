@@ -1,12 +1,15 @@
-"""Motion: error, time and calibration of the tracker on pairs with known displacement, beside other trackers; writes the docs' tables.
+"""Motion: error, time and calibration of the tracker on simulated and real pairs, beside other trackers; writes the docs' tables.
 
-Usage: python benchmarks/motion.py --pairs FOLDER [FOLDER …] [--peers-python PYTHON] [--large N] [--report]
+Usage: python benchmarks/motion.py [--only PART …] [--pairs FOLDER …] [--peers-python PYTHON] [--large N] [--perito FOLDER] [--report]
 
-Each FOLDER holds A.npz … D.npz with `im1`, `im2` and the forward displacement `dx`, `dy` at the pixels of `im1` (columns, rows), pixels:
-A clean, to 5 px; B to 5 px, noisy, decorrelated, under other light; C to 0.5 px and D to 15 px with some noise. PYTHON is one in which
-numpy, scipy, opencv-python-headless and, where they are to be compared, openpiv, scikit-image and pysteps are installed (default: this
-one); what is not installed is named. --large N times scenes of N×N pixels, laid out of the pairs C. With --report writes
-benchmarks/results/motion.json and docs/results/motion.md. Exits with 1 if a bar is missed.
+Parts: `pairs` (of known displacement, all trackers), `speed` (one scene of N×N pixels laid out of the pairs C), `terrain` (a simulated
+glacier) and `real` (Perito Moreno; FOLDER holds its images). Parts that are not run keep what benchmarks/results/motion.json says of them.
+
+Each FOLDER of --pairs holds A.npz … D.npz with `im1`, `im2` and the forward displacement `dx`, `dy` at the pixels of `im1` (columns,
+rows), pixels: A clean, to 5 px; B to 5 px, noisy, decorrelated, under other light; C to 0.5 px and D to 15 px with some noise. PYTHON is
+one in which numpy, scipy, opencv-python-headless and, where they are to be compared, openpiv, scikit-image and pysteps are installed
+(default: this one); what is not installed is named. With --report writes benchmarks/results/motion.json and docs/results/motion.md. Exits
+with 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from motion_real import real
+from motion_report import BARS, LARGE_PEERS, OURS, PEERS, misses, tables
+from motion_terrain import terrain
 from scipy.ndimage import map_coordinates
 
 from glaciercast.motion import chips as motion_chips
@@ -29,42 +35,41 @@ from glaciercast.motion import coarse, filters, matching, peaks
 from glaciercast.motion.tracking import TrackingConfig, Tracks, track
 
 ROOT = Path(__file__).resolve().parents[1]
-BARS = {"A": 0.016, "B": 0.070, "C": 0.028, "D": 0.060}
+RESULTS = ROOT / "benchmarks" / "results" / "motion.json"
 EDGE, MOVING = 40, 0.1
 """Pixels left out along edges, and share of the peak displacement above which ground counts as moving."""
-OURS = "glaciercast"
-PEERS = {
-    "template": "cv2.matchTemplate, 32 px, high-passed, bicubic peaks",
-    "openpiv": "OpenPIV window deformation 64-32-32, high-passed",
-    "dis": "OpenCV DIS, finest scale 0, patch 16, high-passed",
-    "ilk": "scikit-image ILK, radius 24, high-passed",
-    "lucas_kanade": "pysteps Lucas–Kanade",
-    "farneback": "Farnebäck, the study's parameters, 8 bits",
-    "farneback_float": "Farnebäck on floats as published",
-}
 FAST = {
     "32 px, one pass": TrackingConfig(chips=(32,), search=10, passes=1),
     "48 px, two passes": TrackingConfig(chips=(48,), search=10, passes=2),
 }
-LARGE_PEERS = {
-    "template_fast": "cv2.matchTemplate, 32 px, high-passed, threaded, peaks by parabolas",
-    "template_fine": "the same, peaks by bicubic interpolation",
-    "openpiv": PEERS["openpiv"],
-}
-TIMES = {"template_fast": 1.0, "template_fine": 1.0, "openpiv": 3.0}
-MOST_GB = 2.0
-WITHIN = (0.60, 0.75)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pairs", type=Path, nargs="+", required=True)
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
+    parser.add_argument("--pairs", type=Path, nargs="+")
     parser.add_argument("--peers-python", default=sys.executable)
-    parser.add_argument("--large", type=int)
+    parser.add_argument("--large", type=int, default=4096)
+    parser.add_argument("--perito", type=Path)
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
-    pairs = {name: [dict(np.load(folder / f"{name}.npz")) for folder in options.pairs] for name in BARS}
-    track(*(pairs["A"][0][image][:256, :256] for image in ("im1", "im2")))  # compiles
+    for part, key in NEEDS.items():
+        if part in options.only and getattr(options, key) is None:
+            parser.error(f"{part}: expected --{key}")
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for part in options.only:
+        results |= PARTS[part](options)
+    text = tables(results)
+    print(text)
+    if options.report:
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        (ROOT / "docs" / "results" / "motion.md").write_text(text, encoding="utf-8")
+    if missed := misses(results):
+        sys.exit("missed: " + "; ".join(missed))
+
+
+def pairs_part(options: argparse.Namespace) -> dict:
+    pairs = read(options.pairs)
     results: dict = {"seeds": len(options.pairs), "cpus": len(os.sched_getaffinity(0)), "lacking": [], "methods": {}}
     results["methods"][OURS] = {name: mean_of([ours(pair) for pair in some]) for name, some in pairs.items()}
     for peer, title in PEERS.items():
@@ -75,15 +80,30 @@ def main() -> None:
             results["methods"][title] = {name: mean_of(some) for name, some in found.items()}
     results["chips"] = chips(pairs)
     results["estimators"] = mean_of([estimators(pair) for some in (pairs["A"], pairs["C"]) for pair in some])
-    if options.large:
-        results["large"] = large(pairs["C"], options.large, options.peers_python)
-    text = tables(results)
-    print(text)
-    if options.report:
-        (ROOT / "benchmarks" / "results" / "motion.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-        (ROOT / "docs" / "results" / "motion.md").write_text(text, encoding="utf-8")
-    if missed := misses(results):
-        sys.exit("missed: " + "; ".join(missed))
+    return results
+
+
+def speed_part(options: argparse.Namespace) -> dict:
+    return {"large": large(read(options.pairs)["C"], options.large, options.peers_python)}
+
+
+def terrain_part(_: argparse.Namespace) -> dict:
+    return {"terrain": terrain()}
+
+
+def real_part(options: argparse.Namespace) -> dict:
+    return {"real": real(options.perito)}
+
+
+PARTS = {"pairs": pairs_part, "speed": speed_part, "terrain": terrain_part, "real": real_part}
+NEEDS = {"pairs": "pairs", "speed": "pairs", "real": "perito"}
+
+
+def read(folders: list[Path]) -> dict[str, list[dict]]:
+    """Return the pairs of each class; the tracker is compiled on the way."""
+    pairs = {name: [dict(np.load(folder / f"{name}.npz")) for folder in folders] for name in BARS}
+    track(*(pairs["A"][0][image][:256, :256] for image in ("im1", "im2")))
+    return pairs
 
 
 def truth_at(pair: dict, x: np.ndarray, y: np.ndarray, halfway: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -198,84 +218,6 @@ def large(pairs: list[dict], size: int, python: str) -> dict[str, dict[str, floa
         if found_ is not None:
             rows[title] = found_
     return {"size": size, "rows": rows, "memory_gb": memory}  # type: ignore[dict-item]
-
-
-def misses(results: dict) -> list[str]:
-    own = results["methods"][OURS]
-    missed = [f"{name} {own[name]['error']:.4f} px, at most {bar}" for name, bar in BARS.items() if own[name]["error"] > bar]
-    missed += [f"{name} {own[name]['valid']:.1%} valid" for name in BARS if own[name]["valid"] < 0.95]
-    for name, row in own.items():
-        missed += [f"{name} {row[key]:.0%} {key}" for key in ("within_x", "within_y") if not WITHIN[0] <= row[key] <= WITHIN[1]]
-    if "large" in results:
-        rows = results["large"]["rows"]
-        own_rows = [row for title, row in rows.items() if title.startswith(OURS)]
-        for peer, times in TIMES.items():
-            row = rows.get(LARGE_PEERS[peer])
-            if row and not any(one["error"] <= row["error"] and times * one["seconds"] <= row["seconds"] for one in own_rows):
-                missed.append(f"{LARGE_PEERS[peer]}: not {times:g} times as fast at equal or lower error")
-        if results["large"]["memory_gb"] > MOST_GB:
-            missed.append(f"{results['large']['memory_gb']:.1f} GB")
-    return missed
-
-
-def tables(results: dict) -> str:
-    lines = [
-        "# Motion: measured",
-        "",
-        f"Made by `python benchmarks/motion.py --pairs FOLDER … --report` on {results['cpus']} CPUs, {results['seeds']} pairs of 1024×1024 "
-        "pixels a class. Everything here is simulated.",
-        "",
-        "## Pairs with known displacement",
-        "",
-        "Mean end-point error over moving ground (more than 10 % of the peak; 40 px along the edges left out), px, and seconds a pair.",
-        "",
-        "| method | A | B | C | D | s | CPU s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for title, row in results["methods"].items():
-        errors = " | ".join(f"{row[name]['error']:.4f}" for name in BARS)
-        seconds, cpu = (np.mean([row[name][key] for name in BARS]) for key in ("seconds", "cpu"))
-        lines.append(f"| {title} | {errors} | {seconds:.1f} | {cpu:.1f} |")
-    if results["lacking"]:
-        lines += ["", f"Not installed, so not compared: {', '.join(results['lacking'])}."]
-    lines += [
-        "",
-        "The same settings for all classes; what follows is of the tracker alone. Chips of one size each (three passes) would give:",
-        "",
-        "| chips | A | B | C | D |",
-        "|---|---|---|---|---|",
-    ]
-    for title, row in results["chips"].items():
-        lines.append(f"| {title} | " + " | ".join(f"{row[name]:.4f}" for name in BARS) + " |")
-    lines += [
-        "",
-        "Sub-pixel estimators on half-whitened texture, chips of 31 px, classes A and C: "
-        + "; ".join(f"{name} {error:.4f} px" for name, error in results["estimators"].items())
-        + ". The coarse search takes the Gaussian, the tracker goes on by least squares.",
-        "",
-        "## Errors that vectors tell of themselves",
-        "",
-        "| class | valid | error told, px | dx within it | dy within it | mean chip, px |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in results["methods"][OURS].items():
-        lines.append(
-            f"| {name} | {row['valid']:.1%} | {row['told']:.4f} | {row['within_x']:.0%} | {row['within_y']:.0%} | {row['chip']:.0f} |"
-        )
-    if "large" in results:
-        size = results["large"]["size"]
-        lines += [
-            "",
-            f"## Speed: {size}×{size} pixels, vectors every 16 px, ±10 px search, pairs of class C",
-            "",
-            f"The process that tracked took {results['large']['memory_gb']:.2f} GB at most, with the scenes.",
-            "",
-            "| method | s | CPU s | error, px | valid |",
-            "|---|---|---|---|---|",
-        ]
-        for title, row in results["large"]["rows"].items():
-            lines.append(f"| {title} | {row['seconds']:.1f} | {row['cpu']:.1f} | {row['error']:.4f} | {row['valid']:.1%} |")
-    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

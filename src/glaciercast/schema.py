@@ -104,6 +104,7 @@ VELOCITY = Group(
         "satellite_second": Variable(("pair",), "TUO", None, "satellite of the later image"),
         "stable_shift_x": Variable(("pair",), "f", "m year-1", "shift of stable ground that the producers removed, eastward"),
         "stable_shift_y": Variable(("pair",), "f", "m year-1", "shift of stable ground that the producers removed, northward"),
+        "flagged": Variable(("pair",), "b", None, "the pair as a whole is of concern: haze, cloud, new snow or too little stable ground"),
     },
 )
 SERIES = Group(
@@ -115,8 +116,23 @@ SERIES = Group(
         },
         **{name + OBSERVED: _observed(name) for name in ("vx", "vy")},
         **{f"{name}_error": Variable(GRID, "f", "m year-1", f"error of {name} (1 sigma)", required=True) for name in ("vx", "vy")},
+        "chi": Variable(GRID, "f", "1", "difference of the sources over its error (of a merged series)"),
         "time_bounds": Variable(("time", "bounds"), "M", None, "first and last moment of the step", required=True),
         "available_at": _AVAILABLE,
+    },
+)
+SERIES_SHARES = Group(
+    "/velocity/*_series_shares",
+    {
+        "share": Variable(
+            ("source", "time", "y", "x"),
+            "f",
+            "1",
+            "share of a source in the weight of the merged value",
+            required=True,
+            valid_range=(0.0, 1.0),
+        ),
+        "time_bounds": SERIES.variables["time_bounds"],
     },
 )
 SERIES_FIT = Group(
@@ -183,7 +199,7 @@ ALIGNED = Group(
         "ice": Variable(("y", "x"), "b", None, "inside the glacier outline"),
     },
 )
-GROUPS = (OPTICAL, SERIES, SERIES_FIT, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
+GROUPS = (OPTICAL, SERIES, SERIES_FIT, SERIES_SHARES, VELOCITY, TEMPERATURE, TERRAIN, ALIGNED)
 """The first whose pattern a path matches is its contract."""
 ALIGNED_VARIABLES = tuple(_ALIGNED)
 AVAILABILITY = {

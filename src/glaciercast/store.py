@@ -410,6 +410,12 @@ def _unfinished(path: Path) -> list[str]:
     return [group for group, ended in state.items() if not ended]
 
 
+def series_groups(path: Path) -> tuple[str, ...]:
+    """Return the groups of a cube that were begun as series of velocity; one that is half written is no reason not to write another."""
+    groups = {str(entry["group"]) for entry in read_manifest(path)}
+    return tuple(sorted(group for group in groups if group.startswith("/velocity/") and "_series" in group))
+
+
 def optical_products(cube: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
     """Yield (name, dataset) of each group under ``/optical``, by name.
 

@@ -9,13 +9,10 @@ import pytest
 import rasterio
 import xarray as xr
 import zarr
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.workflow.building import refused
 from typer.testing import CliRunner
 
 from glaciercast import progress, schema, store
-from glaciercast.align import composite
 from glaciercast.align.series import align
 from glaciercast.align.settings import AlignConfig
 from glaciercast.cube.build import build_optical
@@ -94,17 +91,6 @@ def test_a_key_given_by_set_holds_where_its_option_is_absent(cube):
     assert command("align", cube, "--set", "cadence=QS", "--cadence", "MS", "--set", "sides=two_sided", "--replace").exit_code == 0
     found = store.open_cube(cube)["aligned"].attrs
     assert (found["cadence"], found["looks_ahead"]) == ("MS", 1)
-
-
-@given(st.text(max_size=8) | st.from_regex(r"-?[0-9]{0,4}(D|W|h|MS|QS|YS|YS-OCT|ME|ns|B)", fullmatch=True))
-def test_any_cadence_gives_windows_that_cover_the_scenes_or_one_line(cadence):
-    first, last = pd.Timestamp("2019-12-31 05:10"), pd.Timestamp("2020-03-01 00:00")
-    try:
-        edges = composite.windows(first, last, cadence)
-    except InputError as error:
-        assert str(error).startswith(f"cadence '{cadence}': ")
-        return
-    assert edges[0] <= first and edges[-2] <= last < edges[-1] and (np.diff(edges) >= np.timedelta64(1, "D")).all()
 
 
 def test_a_scene_of_another_zone_needs_a_grid(scenes, tmp_path):

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from glaciercast.align import composite
 from glaciercast.align.composite import RunningMean, resample
 from glaciercast.errors import InputError
+from glaciercast.stats import cadence
 
 NAN = np.float32(np.nan)
 VALUES = st.one_of(st.floats(-1e8, 1e8, width=32), st.sampled_from([np.nan, 0.0, -0.0, 0.5, 0.1]))
@@ -60,21 +61,6 @@ def slow_medoid(spectra: np.ndarray) -> np.ndarray:
     if len(spectra) == 0:
         return np.full(spectra.shape[1], np.nan)
     return spectra[np.argmin(((spectra - np.median(spectra, axis=0)) ** 2).sum(axis=1))]
-
-
-def test_months_cover_the_first_and_the_last_scene():
-    edges = composite.windows(pd.Timestamp("2015-08-11"), pd.Timestamp("2015-10-01"), "MS")
-    assert list(edges) == list(pd.DatetimeIndex(["2015-08-01", "2015-09-01", "2015-10-01", "2015-11-01"]))
-
-
-def test_a_scene_on_an_edge_belongs_to_the_window_that_begins_there():
-    edges = composite.windows(pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-17"), "16D")
-    assert list(edges) == list(pd.DatetimeIndex(["2020-01-01", "2020-01-17", "2020-02-02"]))
-
-
-def test_an_unknown_cadence():
-    with pytest.raises(InputError, match="cadence 'monthly': not a pandas frequency"):
-        composite.windows(pd.Timestamp("2020-01-01"), pd.Timestamp("2020-02-01"), "monthly")
 
 
 def test_it_is_the_mean_of_all_scenes_and_not_the_published_running_average():
@@ -261,7 +247,7 @@ def test_resampling_equals_xarrays(how):
     values = rng.random((60, 4, 5), dtype="float32")
     values[rng.random(values.shape) < 0.5] = NAN
     times = np.datetime64("2019-12-30T10:00", "ns") + np.sort(rng.integers(0, 700, 60)) * np.timedelta64(1, "D")
-    edges = composite.windows(pd.Timestamp(times[0]), pd.Timestamp(times[-1]), "MS")
+    edges = cadence.edges(pd.Timestamp(times[0]), pd.Timestamp(times[-1]), "MS")
     order = rng.permutation(60)
     made = resample(values[order], times[order], edges, how)
     with warnings.catch_warnings():

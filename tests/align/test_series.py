@@ -117,7 +117,7 @@ def test_two_sided_filling_is_linear_in_time_and_no_model_takes_it(scenes, cube,
     np.testing.assert_allclose(made.ndsi.values[1:3, 0, 0], [0.3, 0.3 + 0.3 * 29 / 60], atol=1e-4)
     np.testing.assert_array_equal(made.ndsi_observed.values[:, 0, 15], [1, 0, 0, 1])
     assert made.attrs["looks_ahead"] == 1 and (made.available_at.values == np.datetime64("2020-05-01")).all()
-    with pytest.raises(InputError, match=r"/aligned was filled from later steps"):
+    with pytest.raises(InputError, match=r"/aligned was made from later steps"):
         series.load(path, tmp_path / "cache")
 
 

@@ -17,9 +17,9 @@ from glaciercast import grid, progress, store
 from glaciercast.align import regrid, velocity
 from glaciercast.align.velocity import VelocityAlign, VelocitySteps
 from glaciercast.align.weighted import error_weighted
+from glaciercast.cube import resample
 from glaciercast.cube.velocity import build_velocity
 from glaciercast.errors import InputError
-from glaciercast.sources import warp
 from glaciercast.sources.access import Reader
 from glaciercast.sources.itslive import ItsliveConfig
 
@@ -143,20 +143,6 @@ def test_fine_pixels_are_interpolated_components_and_nothing_bleeds():
     assert (made.observed["vx"] == ~missing).all()
 
 
-@pytest.mark.parametrize("crs", ["EPSG:32643", "EPSG:32644"])
-def test_interpolation_is_that_of_the_reprojection_of_scenes_but_for_its_approximation(crs):
-    rng = np.random.default_rng(2)
-    corner = Transformer.from_crs("EPSG:32643", crs, always_xy=True).transform(455040, 4035120)
-    native = GeoBox((30, 34), Affine(120, 0, corner[0] - 1000, 0, -120, corner[1] + 1000), crs)
-    values = rng.normal(0, 1, native.shape).astype("float32")
-    values[rng.random(values.shape) < 0.2] = np.nan
-    found, gdal = regrid.bilinear(values, *regrid.positions(native, FINE)), warp.onto(values, native, FINE, "continuous", np.nan)
-    both = np.isfinite(found) & np.isfinite(gdal)
-    assert (np.isfinite(found) == np.isfinite(gdal)).mean() > 0.995  # centres within a hundredth of a pixel of a cell's edge
-    assert np.median(np.abs(found - gdal)[both]) < 0.003 and np.abs(found - gdal)[both].max() < 0.1
-    np.testing.assert_array_equal(regrid.bilinear(values, *regrid.positions(native, native)), values)
-
-
 @pytest.mark.parametrize(
     ("crs", "origin", "target_crs"),
     [
@@ -183,7 +169,7 @@ def test_a_vector_along_true_north_stays_along_true_north(crs, origin, target_cr
     expected = northward(target_crs, *Transformer.from_crs(target_crs, "EPSG:4326", always_xy=True).transform(tx, ty))
     for name, part in zip(("vx", "vy"), expected, strict=True):
         np.testing.assert_allclose(made.arrays[name], 100 * part, atol=0.02)
-    assert np.abs(regrid.turn(native, target)).min() > np.radians(2)
+    assert np.abs(resample.turn(native, target)).min() > np.radians(2)
     assert Geod(ellps="WGS84").inv(lon[0, 0], lat[0, 0], lon[0, 0], lat[0, 0] + 0.01)[0] == pytest.approx(0, abs=1e-9)
 
 
@@ -225,15 +211,26 @@ def test_wrong_input_is_refused_in_one_line():
         VelocitySteps(good, VelocityAlign(), NATIVE, EDGES).step(6)
 
 
-def test_the_product_is_the_only_one_or_the_one_that_is_named():
-    cube = xr.DataTree.from_dict({"/velocity/itslive": xr.Dataset(), "/velocity/mine": xr.Dataset()})
+def test_the_product_is_the_only_one_of_pairs_or_the_one_that_is_named():
+    groups = {f"/velocity/{name}": xr.Dataset({"vx": ("pair", [1.0])}) for name in ("itslive", "mine")}
+    series = {
+        "/velocity/mine_series": xr.Dataset({"vx": ("time", [1.0])}),
+        "/velocity/mine_series_fit": xr.Dataset({"closure": ("y", [1.0])}),
+    }
+    cube = xr.DataTree.from_dict(groups | series)
     assert regrid.product(cube, "velocity", "mine")[0] == "mine" and regrid.product(cube, "temperature", None) is None
-    with pytest.raises(InputError, match=r"has several products; name one with --set velocity.source=NAME: itslive, mine"):
+    with pytest.raises(InputError, match=r"has several products; name one with --set velocity.source=NAME: itslive, mine$"):
         regrid.product(cube, "velocity", None)
     with pytest.raises(InputError, match=r"unknown product 'itsliv' \(did you mean 'itslive'\?\)"):
         regrid.product(cube, "velocity", "itsliv")
     with pytest.raises(InputError, match=r"/temperature: expected mod11a2, found none"):
         regrid.product(cube, "temperature", "mod11a2")
+    alone = xr.DataTree.from_dict(series | {"/velocity/mine": groups["/velocity/mine"]})
+    assert regrid.product(alone, "velocity", None)[0] == "mine"  # series are no choice that somebody has to make
+    assert regrid.product(alone, "velocity", "mine_series")[1].sizes == {"time": 1}
+    with pytest.raises(InputError, match=r"unknown product 'mine_series_fit'"):
+        regrid.product(alone, "velocity", "mine_series_fit")
+    assert regrid.product(xr.DataTree.from_dict(series), "velocity", None) is None
 
 
 def test_the_monthly_velocity_of_a_simulated_glacier_is_the_truth_within_its_error(archive, tmp_path):

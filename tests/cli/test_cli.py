@@ -11,7 +11,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-COMMANDS = ["align", "audit", "benchmark", "build", "demo", "export", "forecast", "models", "report", "run", "simulate", "sites", "train"]
+COMMANDS = (
+    "align audit benchmark build demo export forecast models motion report run simulate sites train".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True)

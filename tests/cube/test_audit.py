@@ -20,17 +20,20 @@ from tests.audited import (
     modis_box,
     optical,
     temperature,
+    times,
     utm_box,
     velocity,
     write_table,
 )  # fmt: skip
+from xarray import Dataset
 
-from glaciercast import store
+from glaciercast import grid, store
 from glaciercast.cube import audit as audits
 from glaciercast.cube import tally
 from glaciercast.cube.audit import AuditConfig
 from glaciercast.cube.tally import Table
 from glaciercast.errors import InputError
+from glaciercast.schema import GRID
 
 LAKE = (74.572267, 36.35594)
 WHOLE = in_degrees(shapely.box(450000, 4029000, 451000, 4030000))
@@ -65,6 +68,19 @@ def test_an_outline_half_observed_and_its_calendar_are_right_by_value(tmp_path):
     assert found["verdict"] == facts["verdict"] == "fails"
     assert found["line"] == "/optical/landsat: expected 90.0 % of the outline to be observed, found 50.0 % (its cells cover 100 %)"
     json.dumps(found, allow_nan=False)
+
+
+def test_pairs_are_audited_and_not_the_series_that_were_made_of_them(tmp_path):
+    seen = np.where(np.arange(10)[:, None] < 6, 1.0, np.nan) * np.ones((2, 10, 10))
+    pairs = velocity(seen, ("2019-01-10", "2019-05-01"), ("2019-02-25", "2019-05-11"))
+    box, edges = geobox((10, 10)), times(("2019-01-01", "2019-02-01", "2019-03-01"))
+    ones = (GRID, np.ones((2, 10, 10), "float32"), {"units": "m year-1"})  # without a gap
+    fields = dict.fromkeys(("vx", "vy", "vx_error", "vy_error"), ones)
+    bounds = {"time_bounds": (("time", "bounds"), np.stack([edges[:-1], edges[1:]], axis=1)), "available_at": ("time", edges[1:])}
+    series = Dataset({**fields, **bounds}, coords={**grid.coordinates(box), "time": edges[:-1]})
+    found = judged(cube(tmp_path, {"/velocity/itslive": pairs, "/velocity/itslive_series": series}))
+    assert list(found["products"]) == ["/velocity/itslive"]
+    assert found["products"]["/velocity/itslive"]["outline"]["observed"] == pytest.approx(0.6, abs=2e-6)
 
 
 def test_the_threshold_is_reached_exactly(tmp_path):

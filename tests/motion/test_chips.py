@@ -11,11 +11,11 @@ from glaciercast.motion.chips import Estimate, best
 NODES = matching.lattice((400, 400), 8, 16)
 
 
-def estimate(field: np.ndarray, error: float, chip: int, seed: int) -> Estimate:
+def estimate(field: np.ndarray, error: float, chip: int, seed: int, texture: np.ndarray | float = 1.0) -> Estimate:
     noise = error * np.random.default_rng(seed).normal(size=(2, *NODES.shape))
     yes = np.ones(NODES.shape, bool)
     one = np.ones(NODES.shape)
-    return Estimate(field + noise, np.full((2, *NODES.shape), error**2), yes, yes, one, 0 * one, chip * one)
+    return Estimate(field + noise, np.full((2, *NODES.shape), error**2), yes, yes, one, 0 * one, texture * one, chip * one)
 
 
 def test_where_sizes_agree_the_largest_is_taken_and_where_it_is_biased_the_smallest():
@@ -35,6 +35,14 @@ def test_a_vector_of_another_motion_is_not_taken_from_a_large_chip():
     other[:, 10, 10] = 0.5
     found = best([estimate(truth, 0.05, 32, 1), estimate(other, 0.01, 96, 2)], NODES)
     assert found.chip[10, 10] == 32
+
+
+def test_a_large_chip_does_not_tell_of_ground_whose_texture_lies_beside_it():
+    truth, here = np.zeros((2, *NODES.shape)), np.ones(NODES.shape)
+    here[:, 24:] = 0.1  # snow: the large chip sees three times as much beside it
+    found = best([estimate(truth, 0.05, 32, 1, here), estimate(truth, 0.01, 96, 2, 0.4)], NODES)
+    assert (found.chip[:, :24] == 96).all()
+    assert (found.chip[:, 24:] == 32).all()
 
 
 def test_one_size_is_taken_as_it_is():

@@ -65,6 +65,14 @@ def test_a_quiver_has_an_arrow_every_forty_pixels_where_flow_is_known():
     np.testing.assert_array_equal(found.dy, found.y)
 
 
+def test_successive_frames_have_one_flow_less_than_there_are_and_its_mean_length_is_the_shift():
+    found = flows.successive(np.stack([ndsi(), ndsi(2.0), ndsi(2.0)]))
+    inner = np.zeros((160, 160), bool)
+    inner[INNER] = True
+    assert [flows.mean_length(one, inner) for one in found] == pytest.approx([2, 0], abs=0.02)
+    assert flows.mean_length(Flow(np.full((2, 2), 3.0), np.full((2, 2), -4.0))) == 5
+
+
 def test_end_point_error_is_the_mean_length_of_the_difference():
     zero, nan = np.zeros((2, 2)), np.array([[np.nan, 0], [0, 0]])
     assert end_point_error(Flow(zero + 3, zero + 4), Flow(zero, zero)) == 5

@@ -99,3 +99,16 @@ def test_bad_input_is_refused():
         fit(begin, begin, first[:5], second[:5])
     with pytest.raises(InputError, match=r"season: expected spans whose end is after their begin"):
         fit(begin, begin, second, first)
+
+
+def test_the_season_over_spans_is_the_mean_of_its_curve():
+    rng = np.random.default_rng(3)
+    first = np.datetime64("2018-01-01", "ns") + rng.integers(0, 900, 80) * np.timedelta64(1, "D")
+    second = first + rng.integers(5, 300, 80) * np.timedelta64(1, "D")
+    begin, end = ((times - np.datetime64("2000-01-01", "ns")) / np.timedelta64(1, "D") for times in (first, second))
+    days = begin[:, None] + (end - begin)[:, None] * (np.arange(4000) + 0.5) / 4000
+    seasonal = (30 * np.cos(2 * np.pi * (days - 120) / 365.25)).mean(axis=1)
+    values = np.stack([100 + seasonal, np.full(80, np.nan)], axis=1)
+    found = fit(values, np.ones_like(values), first, second).over(first, second)
+    np.testing.assert_allclose(found[:, 0], seasonal, atol=1e-3)
+    assert (found[:, 1] == 0).all()  # where there is no fit, there is no season

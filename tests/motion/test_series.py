@@ -14,6 +14,7 @@ from tests.motion.pairs_made import made, walk
 from glaciercast import grid, schema, store
 from glaciercast.errors import InputError
 from glaciercast.motion import series
+from glaciercast.motion.annual import invert_with_season
 from glaciercast.motion.inversion import InversionConfig, invert
 from glaciercast.motion.series import write_series
 
@@ -74,6 +75,16 @@ def test_what_is_written_is_what_is_inverted(cube, pairs):
     assert grid.of(found, "series") == NATIVE and found.vx.attrs["units"] == "m year-1" and found.attrs["attribution"] == "made up"
     assert facts["pairs"] == counts.sum() and facts["pixels"] == 34 and facts["steps"] == found.sizes["time"]
     assert facts["closure_m"] == pytest.approx(3.0, rel=0.1) and fit.pair_count[0, 0] == 0 and store.verify(cube) == 3 + 6 + 6
+
+
+def test_steps_of_a_year_are_inverted_without_the_season(cube, pairs):
+    settings = InversionConfig(max_span_days=100, cadence="YS")
+    write_series(cube, "itslive", settings)
+    found, counts = read(cube), settings.counts(*pairs[3:])
+    edges = pd.DatetimeIndex([*found.time.values, found.time_bounds.values[-1, 1]])
+    expected = invert_with_season(*(a[counts] for a in pairs), edges, settings).series
+    np.testing.assert_array_equal(found.vx, expected.vx)
+    assert "a season of each pixel" in found.attrs["comment"] and found.attrs["looks_ahead"] == 1
 
 
 def test_all_of_it_is_available_when_its_last_pair_is(cube, pairs):

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from glaciercast.align import daylight, seasons
-from glaciercast.align.composite import windows
+from glaciercast.stats import cadence as cadences
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -37,8 +37,8 @@ class Calendar:
 
     @classmethod
     def of(cls, times: pd.DatetimeIndex, cadence: str, length: int, geobox: GeoBox) -> Calendar:
-        """Return the steps that cover the scenes' times; errors as for `windows`."""
-        edges = windows(times[0], times[-1], cadence)
+        """Return the steps that cover the scenes' times; errors as for `cadence.edges`."""
+        edges = cadences.edges(times[0], times[-1], cadence)
         dark = daylight.dark_steps(edges, geobox)
         return cls(edges, cadence, length, np.array([dark[max(0, step + 1 - length) : step + 1].all() for step in range(len(dark))]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,40 +29,6 @@ class Composite:
     """float32; NaN where no scene saw the pixel."""
     count: np.ndarray
     """uint16: how many scenes saw it."""
-
-
-def windows(first: pd.Timestamp, last: pd.Timestamp, cadence: str) -> pd.DatetimeIndex:
-    """Return the edges of the regular windows that cover first … last, one more than there are windows.
-
-    Parameters
-    ----------
-    first, last
-        Earliest and latest acquisition.
-    cadence
-        A pandas frequency, such as ``MS`` (calendar months) or ``16D``.
-
-    Raises
-    ------
-    InputError
-        If pandas does not know the frequency, or its steps are shorter than a day or longer than times can tell.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a name that pandas is about to drop would not be read by the next release
-            offset = pd.tseries.frequencies.to_offset(cadence)
-    except (ValueError, Warning) as error:
-        raise InputError(f"cadence '{cadence}': not a pandas frequency such as MS or 16D") from error
-    try:
-        if offset.n < 1 or first.normalize() + offset < first.normalize() + pd.Timedelta("1D"):
-            raise InputError(f"cadence '{cadence}': expected a step forward in time, a day or more, such as MS or 16D")
-        start = first.normalize()
-        start = start if offset.is_on_offset(start) else offset.rollback(start)
-        edges = pd.date_range(start, last + offset, freq=offset)
-        while edges[-1] <= last:
-            edges = pd.DatetimeIndex([*edges, edges[-1] + offset])
-    except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
-        raise InputError(f"cadence '{cadence}': its steps are too long; expected one such as MS or 16D") from error
-    return edges
 
 
 def composite(
@@ -126,8 +91,8 @@ def resample(
     times
         datetime64 (time,), in any order, duplicates allowed; scenes before the first or at or after the last edge are left out.
     edges
-        Increasing edges of the windows, one more than there are windows (see `windows`); a scene on an edge belongs to the window that
-        begins there.
+        Increasing edges of the windows, one more than there are windows (see `glaciercast.stats.cadence`); a scene on an edge belongs to
+        the window that begins there.
 
     Returns
     -------

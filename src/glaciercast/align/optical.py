@@ -74,6 +74,7 @@ class OpticalSteps:
         self.times = pd.DatetimeIndex([scene.time for scene in self.scenes])
         self.calendar = Calendar.of(self.times, settings.cadence, settings.length, self.geobox)
         self.dark = self.calendar.dark
+        self.looks_ahead = False
         common = set.intersection(*(set(map(str, group.data_vars)) for group in self.products.values()))
         self._bands = [band for band in SPECTRUM if band in common]
         self.names: Sequence[str] = [name for name, bands in INDICES.items() if set(bands) <= common]

@@ -19,6 +19,7 @@ from glaciercast.align.settings import AlignConfig, Kind
 from glaciercast.align.steps import Step, Steps
 from glaciercast.align.temperature import TemperatureSteps
 from glaciercast.align.velocity import VelocitySteps
+from glaciercast.align.velocity_series import SeriesSteps
 from glaciercast.progress import track
 from glaciercast.schema import OBSERVED
 
@@ -31,10 +32,10 @@ def align(path: Path, settings: AlignConfig, replace: bool = False) -> dict[str,
 
     A step's value at a pixel is the composite of what its window shows there, and ``_observed`` is 1; where it shows nothing, the value is
     the fill's, and ``_observed`` is 0. With ``past`` sides nothing is taken from later steps; with ``two_sided`` it is, the group has the
-    attribute ``looks_ahead``, and no model takes it. Where the sun is too low for optical data on every day of a step (polar winter),
-    nothing is filled in or carried over. ``available_at`` is the end of the step, or the time at which its last scene could be had, if
-    later, and never before that of the step before; so are those of velocity and temperature. `replace` removes an alignment with other
-    settings first.
+    attribute ``looks_ahead``, and no model takes it; so it is where velocity is from a series that was inverted from both sides. Where the
+    sun is too low for optical data on every day of a step (polar winter), nothing is filled in or carried over. ``available_at`` is the
+    end of the step, or the time at which its last scene could be had, if later, and never before that of the step before; so are those of
+    velocity and temperature. `replace` removes an alignment with other settings first.
 
     Returns
     -------
@@ -78,7 +79,8 @@ def _others(cube: xr.DataTree, settings: AlignConfig, optical: OpticalSteps) -> 
     common, length, ahead = (optical.geobox, optical.calendar.edges), settings.length, settings.sides == "two_sided"
     if "velocity" in settings.kinds and (velocity := regrid.product(cube, "velocity", settings.velocity.source)):
         name, data = velocity
-        found["velocity"] = VelocitySteps(data, settings.velocity, *common, group=f"/velocity/{name}", length=length, looks_ahead=ahead)
+        steps = VelocitySteps if "pair" in data.dims else SeriesSteps
+        found["velocity"] = steps(data, settings.velocity, *common, group=f"/velocity/{name}", length=length, looks_ahead=ahead)
     if "temperature" in settings.kinds and (temperature := regrid.product(cube, "temperature", settings.temperature.product)):
         name, data = temperature
         elevation = _statics(cube, optical).get("elevation")
@@ -155,8 +157,9 @@ def _coordinates(cube: xr.DataTree, optical: OpticalSteps, sources: Mapping[Kind
         "cadence": settings.cadence,
         "steps_per_year": calendar.steps_per_year,
         "composite_length": settings.length,
-        **({"velocity_span_days": settings.velocity.max_span_days} if "velocity" in sources else {}),
-        "looks_ahead": int(settings.sides == "two_sided"),
+        # a series has no span beyond which its steps are apart: its smoothing ties all of them
+        **({"velocity_span_days": settings.velocity.max_span_days} if isinstance(sources.get("velocity"), VelocitySteps) else {}),
+        "looks_ahead": int(settings.sides == "two_sided" or any(source.looks_ahead for source in sources.values())),
         "schema": schema.VERSION,
     }
     return dataset

@@ -40,6 +40,8 @@ class Steps(Protocol):
     """Variables beside them, with their dtypes."""
     season_fill: SeasonFill
     """How gaps are filled from the past."""
+    looks_ahead: bool
+    """Whether a step may show what came after it: no model takes such a series."""
     dark: np.ndarray
     """Steps that are never filled and over which nothing is carried, bool (step,)."""
 

@@ -106,6 +106,7 @@ class TemperatureSteps:
         self.season_fill = settings.season_fill
         self.comment = self._comment()
         self.dark = np.zeros(len(self.ends), bool)
+        self.looks_ahead = False
         if not any((self._days(step) > 0).any() for step in range(len(self.ends))):
             note(f"{group}: none of its {len(self.first)} periods lies in any step; temperature will be missing")
         if (self.cells[0] < 0).all():

@@ -13,6 +13,7 @@ from glaciercast import grid
 from glaciercast.align import regrid, weighted
 from glaciercast.align.steps import Step
 from glaciercast.config import Config
+from glaciercast.cube import resample
 from glaciercast.cube.seasonfill import SeasonFill
 from glaciercast.errors import InputError
 from glaciercast.progress import note
@@ -32,9 +33,19 @@ ROWS = 40
 class VelocityAlign(Config):
     """How image pairs become the velocity of a step."""
 
-    source: str | None = Field(default=None, description="which product under /velocity; null: the only one")
+    source: str | None = Field(
+        default=None,
+        description="which product under /velocity: pairs, or a series, such as itslive_series, to explore; null: the only pairs",
+    )
     max_span_days: float = Field(default=128.0, gt=0, description="longer pairs are left out: over them fast ice does not match any more")
     season_fill: SeasonFill = Field(default=SeasonFill(neighbours=False, memory=180), description="how gaps are filled from the past")
+
+
+def with_speed(step: Step) -> Step:
+    """Return a step of ``vx`` and ``vy`` with ``speed``, observed where both components are."""
+    arrays = {**step.arrays, "speed": np.hypot(step.arrays["vx"], step.arrays["vy"])}
+    observed = {**step.observed, "speed": np.minimum(step.observed["vx"], step.observed["vy"])}
+    return Step(arrays, observed, step.beside, step.facts)
 
 
 class VelocitySteps:
@@ -103,8 +114,8 @@ class VelocitySteps:
                 f"{group}: pair {pair}: expected two acquisitions in order and when they were available, found {self.first[pair]}, "
                 f"{self.second[pair]}, {self.known[pair]}"
             )
-        self.angle = regrid.turn(self.native, target)
-        self._positions = regrid.positions(self.native, target)
+        self.angle = resample.turn(self.native, target)
+        self._positions = resample.positions(self.native, target)
         self.season_fill, self.looks_ahead = settings.season_fill, looks_ahead
         self.comment = self._comment()
         self.dark = np.zeros(len(self.ends), bool)
@@ -141,16 +152,14 @@ class VelocitySteps:
         if begin != self._made[0]:
             self._made = (begin, *self._make(range(begin, min(begin + self._block, len(self.ends)))))
         vx, vy, error = self._made[1][index - begin]
-        vx, vy = regrid.turned(vx, vy, self.angle)
-        vx, vy, error = (regrid.bilinear(values, *self._positions) for values in (vx, vy, error))
+        vx, vy = resample.turned(vx, vy, self.angle)
+        vx, vy, error = (resample.bilinear(values, *self._positions) for values in (vx, vy, error))
         seen = np.isfinite(vx).astype(np.float32)
         return Step({"vx": vx, "vy": vy}, {"vx": seen, "vy": seen.copy()}, {"v_error": error}, {"pairs": len(self._made[2][index - begin])})
 
     def complete(self, step: Step) -> Step:
-        """Return a step with ``speed``, observed where both components are."""
-        arrays = {**step.arrays, "speed": np.hypot(step.arrays["vx"], step.arrays["vy"])}
-        observed = {**step.observed, "speed": np.minimum(step.observed["vx"], step.observed["vy"])}
-        return Step(arrays, observed, step.beside, step.facts)
+        """Return a step with ``speed``."""
+        return with_speed(step)
 
     def _make(self, steps: range) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the means (step, component or error, y, x) and the pairs that are in each step."""

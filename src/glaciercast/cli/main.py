@@ -18,6 +18,7 @@ from glaciercast.cli import (
     finetune,
     forecast,
     models,
+    motion,
     plot,
     report,
     run,
@@ -48,7 +49,7 @@ def _options(
         raise typer.Exit
 
 
-for module in (demo, run, simulate, build, audit, align, train, finetune, benchmark, forecast, export, report):
+for module in (demo, run, simulate, build, audit, align, motion, train, finetune, benchmark, forecast, export, report):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.command(name="models")(models.command)
 app.add_typer(plot.app, name="plot")

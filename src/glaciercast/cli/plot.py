@@ -9,11 +9,6 @@ from glaciercast.cli import common
 app = typer.Typer(help="Figures beyond those of a report.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep the name of a command needed though there is only one."""
-
-
 @app.command()
 def embeddings(
     cube: Annotated[str, typer.Argument(help="The aligned cube that the model was trained on, or the run folder that holds it.")],
@@ -35,9 +30,36 @@ def embeddings(
     common.run_command(work, as_json, _text)
 
 
+@app.command()
+def flow(
+    run: Annotated[str, typer.Argument(help="Run folder of a finished benchmark, or of a whole run, which holds one.")],
+    out: common.Out,
+    as_json: common.Json = False,
+) -> None:
+    """Draw the flow of forecast scenes beside that of the true ones, with its end-point error against that of no flow at all."""
+
+    def work() -> dict[str, Any]:
+        from glaciercast.workflow import flowing
+
+        return flowing.plot_flow(run, out)
+
+    common.run_command(work, as_json, _flow_text)
+
+
 def _text(result: dict[str, Any]) -> str:
     counts = ", ".join(f"{number} {part}" for part, number in result["windows"].items())
     head = f"{result['model']}: {result['numbers']} numbers a window; {counts} windows"
     shares = result["variance_shares"] or []
     variance = "share of the training variance: " + ", ".join(f"PC{i} {share:.1%}" for i, share in enumerate(shares[:5], start=1))
     return "\n".join([head, *([variance] if shares else []), result["note"], result["figure"], result["csv"]])
+
+
+def _flow_text(result: dict[str, Any]) -> str:
+    rows = {"no flow at all": result["no_flow"], **result["models"]}
+    width = max(map(len, rows))
+    lines = [f"{'':{width}}  end-point error of flow over {len(result['steps'])} steps; skill against no flow"]
+    for name, row in rows.items():
+        error, metres, skill = row["end_point_error_px"], row["end_point_error_m"], row["skill"]
+        told = "nothing observed" if error is None else f"{error:.3f} px a step  {metres:.3g} m"
+        lines.append(f"{name:{width}}  {told}" + ("" if skill is None else f"  {round(skill, 3) + 0.0:+.3f}"))
+    return "\n".join([*lines, f"note: {result['note']}", result["figure"]])

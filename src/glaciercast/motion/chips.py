@@ -1,7 +1,8 @@
 """Chips of several sizes: converged vectors of each, and at every node the size whose expected error is least.
 
 Large chips average noise, small ones follow shear. Where a large chip differs from the smallest by more than noise explains, the excess is
-bias. The squares of bias and error, averaged over a neighbourhood, make the expected error (as Lepski 1991 chooses bandwidths).
+bias. The squares of bias and error, averaged over a neighbourhood, make the expected error (as Lepski 1991 chooses bandwidths). A large
+chip whose texture lies mostly around the smallest one tells of the ground there, not here.
 
 Source: Lepski (1991), Theory of Probability and Its Applications 35, 454–466.
 """
@@ -20,6 +21,8 @@ AROUND = 32.0
 """Standard deviation of the neighbourhood over which bias is averaged, pixels."""
 APART = 3.5
 """Standard errors of the smallest chip's vector beyond which that of a larger chip is another motion."""
+LEAN = 0.3
+"""Share of a larger chip's texture, by area, that the smallest chip has to hold."""
 FAINT, DOUBTFUL = 0.05, 4.0
 """Correlation below which, and normalised residual above which, a vector does not lead the next pass."""
 
@@ -29,7 +32,7 @@ class Estimate:
     """Vectors on a lattice, (node y, node x): displacement and its variance (2: columns, rows), pixels and pixels².
 
     ``covered``: the chip has enough usable pixels; ``sound``: they determine it and correlate; ``correlation`` at the end; ``last``: how
-    far the last pass moved the vector, pixels; ``chip``: the side of the chip, pixels.
+    far the last pass moved the vector, pixels; ``texture``: mean square of the gradient; ``chip``: the side of the chip, pixels.
     """
 
     field: np.ndarray
@@ -38,6 +41,7 @@ class Estimate:
     sound: np.ndarray
     correlation: np.ndarray
     last: np.ndarray
+    texture: np.ndarray
     chip: np.ndarray
 
     def at(self, every: int) -> Estimate:
@@ -61,8 +65,9 @@ def converge(pair: Pair, field: np.ndarray, nodes: Lattice, chip: float, passes:
         if left:
             field = smoothed(_without_outliers(moved, sound), precision.SMOOTHING * sigma / nodes.step)
     found = precision.variance(images, nodes, total, sigma, passes)
+    texture = (total[..., 1] + total[..., 2]) / np.maximum(total[..., 0], 1)
     size = np.full(nodes.shape, chip, "float32")
-    return Estimate(moved, found, covered, sound, correlation, np.hypot(*(moved - before)), size), images
+    return Estimate(moved, found, covered, sound, correlation, np.hypot(*(moved - before)), texture, size), images
 
 
 def led(estimate: Estimate) -> np.ndarray:
@@ -93,7 +98,7 @@ def best(estimates: list[Estimate], nodes: Lattice) -> Estimate:
         share = np.maximum(blurred(both, around), 1e-3)
         bias = np.maximum(blurred(apart - noise0 + noise1, around) / share, 0) if one is not smallest else np.zeros(nodes.shape)
         noise = blurred(noise1, around) / share
-        other = both & (apart > APART**2 * noise0)
+        other = (both & (apart > APART**2 * noise0)) | (smallest.texture < LEAN * one.texture)
         expected.append(np.where(one.sound & ~other, noise + bias, np.inf))
         variances.append(one.variance + bias / 2)
     choice = np.argmin(expected, axis=0)
@@ -109,5 +114,6 @@ def best(estimates: list[Estimate], nodes: Lattice) -> Estimate:
         chosen([one.sound for one in estimates]),
         chosen([one.correlation for one in estimates]),
         chosen([one.last for one in estimates]),
+        chosen([one.texture for one in estimates]),
         chosen([one.chip for one in estimates]),
     )

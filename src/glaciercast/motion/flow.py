@@ -13,6 +13,7 @@ Vision, 471–488 (DIS).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,7 +30,10 @@ SPACING = 40
 """Pixels between the arrows of a quiver."""
 SMALLEST = 32
 """Pixels that the shorter side of an image must have."""
-CAVEAT = "flow between snow masks or NDSI of different dates shows the snow line moving, not ice"
+CAVEAT = (
+    "flow between snow masks or NDSI of different dates shows the snow line moving, not ice; only where texture of the ice itself lasts "
+    "from one image to the next (bare ice or crevasses, weeks apart, in one season) and stable ground stays at 0 is it ice in motion"
+)
 """What every output of flow between such images has to say."""
 
 
@@ -111,6 +115,23 @@ def arrows(found: Flow, spacing: int = SPACING) -> Arrows:
     dx, dy = found.dx[y, x], found.dy[y, x]
     known = np.isfinite(dx)
     return Arrows(x[known], y[known], dx[known], dy[known])
+
+
+def successive(frames: np.ndarray, method: Method = "farneback") -> list[Flow]:
+    """Return the flow from each frame (time, y, x) to the next.
+
+    Raises
+    ------
+    InputError
+        As `flow` does.
+    """
+    return [flow(first, second, method) for first, second in itertools.pairwise(frames)]
+
+
+def mean_length(found: Flow, where: np.ndarray | None = None) -> float:
+    """Return the mean length of a flow, pixels, where it is known (and `where`, bool (y, x)): the end-point error of no flow at all."""
+    still = np.zeros(found.dx.shape, "float32")
+    return end_point_error(found, Flow(still, still), where)
 
 
 def end_point_error(found: Flow, truth: Flow, where: np.ndarray | None = None) -> float:

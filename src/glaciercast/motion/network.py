@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError
+from glaciercast.stats.cadence import edges as cadence_edges
 
 YEAR = 365.25
 """Days of a year: of the Julian calendar, whatever year it is, as the producers of ITS_LIVE count."""
@@ -114,20 +114,10 @@ def edges_of(first: np.ndarray, second: np.ndarray, cadence: str) -> pd.Datetime
     Raises
     ------
     InputError
-        If pandas does not know the frequency or its steps are shorter than a day.
+        As `glaciercast.stats.cadence.edges`.
     """
-    start, last = pd.Timestamp(first.min()).normalize(), pd.Timestamp(second.max())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a name that pandas is about to drop would not be read by the next release
-            offset = pd.tseries.frequencies.to_offset(cadence)
-            if offset.n < 1 or start + offset < start + pd.Timedelta("1D"):
-                raise InputError(f"cadence '{cadence}': expected steps of a day or more, such as MS or 16D")
-    except (ValueError, Warning) as error:
-        raise InputError(f"cadence '{cadence}': not a pandas frequency such as MS or 16D") from error
-    start = start if offset.is_on_offset(start) else offset.rollback(start)
-    edges = pd.date_range(start, last + 2 * offset, freq=offset)
-    return edges[: int(edges.searchsorted(last)) + 1]
+    before = pd.Timestamp(second.max()) - pd.Timedelta(1, "ns")  # a pair that ends on an edge needs no further step
+    return cadence_edges(pd.Timestamp(first.min()), before, cadence)
 
 
 def network(first: np.ndarray, second: np.ndarray, edges: pd.DatetimeIndex) -> Network:

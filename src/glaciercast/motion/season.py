@@ -40,10 +40,23 @@ class SeasonFit(NamedTuple):
     scale: np.ndarray
     observations: np.ndarray
 
+    def over(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the mean of the harmonic, without mean and trend, over spans of time, (time, …); 0 where there is no fit."""
+        begin, end = (_years(times) for times in (first, second))
+        middle, span = (part.reshape(-1, *[1] * self.amplitude.ndim) for part in ((begin + end) / 2, end - begin))
+        phase = 2 * np.pi * (middle - self.peak_day / YEAR)
+        curve: np.ndarray = np.nan_to_num(np.sinc(span) * self.amplitude * np.cos(phase))
+        return curve
+
 
 PARAMETERS = 4
 NEW_YEAR = np.datetime64("2000-01-01T00:00", "ns")
 """A beginning of a year from which phases count; years of 365.25 days stay within a day of the calendar."""
+
+
+def _years(times: np.ndarray) -> np.ndarray:
+    years: np.ndarray = (times.astype("datetime64[ns]") - NEW_YEAR) / np.timedelta64(1, "D") / YEAR
+    return years
 
 
 def fit(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int = 12) -> SeasonFit:
@@ -90,7 +103,7 @@ def fit(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.nda
 
 def _design(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return mean, trend, cosine and sine averaged over each span, float64 (time, 4)."""
-    begin, end = ((times.astype("datetime64[ns]") - NEW_YEAR) / np.timedelta64(1, "D") / YEAR for times in (first, second))
+    begin, end = _years(first), _years(second)
     middle, span = (begin + end) / 2, end - begin
     centre = (begin.min() + end.max()) / 2
     damping = np.sinc(span)

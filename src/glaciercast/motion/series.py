@@ -14,6 +14,7 @@ import xarray as xr
 from glaciercast import config, grid, store
 from glaciercast.cube.velocity import tile_edge, tiles
 from glaciercast.errors import InputError, unknown
+from glaciercast.motion.annual import invert_with_season, long_steps
 from glaciercast.motion.inversion import InversionConfig, Series, invert
 from glaciercast.motion.network import edges_of
 from glaciercast.progress import note, track
@@ -24,6 +25,9 @@ FIT = {
     "pair_count": "uint32",
     "rejected_count": "uint32",
 }
+SEASONLESS = (
+    "a season of each pixel, alike in all years, was fitted to the pairs and taken out of them, as the steps are too long to show it"
+)
 HINDSIGHT = "every step was inverted with the pairs before and after it: a forecast from this series is a hindcast"
 
 
@@ -32,7 +36,8 @@ def write_series(path: Path, source: str, settings: InversionConfig | None = Non
 
     Every step rests on pairs before and after it, so that all of them are available only when the last pair is: ``available_at`` is one
     time. The series as it was known on a day is that of the pairs `until` then. ``vx_observed`` and ``vy_observed`` are the share of a
-    step that pairs span: 0 where the smoothing alone fills it. ``…_series_fit`` says of each pixel what its series rests on.
+    step that pairs span: 0 where the smoothing alone fills it. ``…_series_fit`` says of each pixel what its series rests on. Steps that are
+    too long to show the season, such as years, are inverted from the pairs without it (`annual`).
 
     Parameters
     ----------
@@ -72,7 +77,8 @@ def write_series(path: Path, source: str, settings: InversionConfig | None = Non
     for step, (rows, columns) in enumerate(track(list(tiles(native.shape, edge)), "Inverting")):
         if step not in fit.done:
             tile = pairs.isel(y=rows, x=columns)
-            found = invert(tile["vx"].values, tile["vy"].values, tile["v_error"].values, first, second, edges, settings)
+            observed = (tile["vx"].values, tile["vy"].values, tile["v_error"].values, first, second)
+            found = invert_with_season(*observed, edges, settings).series if long_steps(edges) else invert(*observed, edges, settings)
             series.write(step, _steps(found), at=(slice(0, len(edges) - 1), rows, columns))
             fit.write(step, _fit(found), at=(rows, columns))
     series.end()
@@ -94,7 +100,7 @@ def write_series(path: Path, source: str, settings: InversionConfig | None = Non
 
 def _pairs(path: Path, source: str) -> xr.Dataset:
     """Return the pairs of a source; the series that an interrupted run began may be unfinished."""
-    cube = store.open_cube(path, unfinished_ok=(f"/velocity/{source}_series", f"/velocity/{source}_series_fit"))
+    cube = store.open_cube(path, unfinished_ok=store.series_groups(path))
     known = (
         [name for name, node in cube.children["velocity"].children.items() if "pair" in node.dims] if "velocity" in cube.children else []
     )
@@ -133,7 +139,8 @@ def _coordinates(pairs: xr.Dataset, edges: pd.DatetimeIndex, settings: Inversion
             "title": "Regular series of velocity, inverted from image pairs",
             "settings": json.dumps(config.plain(settings)),
             "until": "" if until is None else str(until),
-            "comment": HINDSIGHT,
+            "looks_ahead": 1,
+            "comment": f"{HINDSIGHT}; {SEASONLESS}" if long_steps(edges) else HINDSIGHT,
             **{key: pairs.attrs[key] for key in ("source", "attribution", "licence") if key in pairs.attrs},
         },
     )

@@ -30,10 +30,9 @@ LARGEST_COMPARED = 64
 """Side of the largest chip for that, pixels."""
 EVERY = 2
 """Nodes of the field that deforms the scenes, along each side, between two vectors."""
-UNSETTLED = 0.15
-"""Pixels that the last pass may move a vector that has converged."""
-ONCE = 1.0
-"""The same where there is but one pass."""
+SETTLED = 1.0, 0.15, 0.07
+"""Pixels that the last pass may move a vector that converges: of one, two, three or more passes. What other ground, light or snow pulls at
+goes on moving."""
 
 
 def track(
@@ -147,8 +146,8 @@ def judged(images: Deformed, found: Estimate, nodes: Lattice, settings: Tracking
     dx, dy = found.field.astype("float64")
     error_x, error_y = np.sqrt(found.variance)
     valid = found.sound & (snr >= settings.min_snr) & (peak_ratio >= settings.min_peak_ratio)
-    valid &= (found.last < (UNSETTLED if settings.passes > 1 else ONCE)) & (np.maximum(error_x, error_y) <= settings.max_error)
-    valid &= ~(normalised_residual(dx, dy, valid) > settings.max_residual)
+    valid &= (found.last < SETTLED[min(settings.passes, len(SETTLED)) - 1]) & (np.maximum(error_x, error_y) <= settings.max_error)
+    valid &= normalised_residual(dx, dy, valid) <= settings.max_residual  # NaN: too few neighbours vouch for it
     y, x = np.meshgrid(kept.rows.astype("float64"), kept.columns.astype("float64"), indexing="ij")
     numbers = [np.where(valid, layer, np.nan) for layer in (dx, dy, error_x, error_y)]
     return Tracks(x, y, numbers[0], numbers[1], numbers[2], numbers[3], snr, peak_ratio, found.chip, found.covered, valid)

@@ -26,7 +26,7 @@ class TrackingConfig(Config):
     min_valid: float = Field(default=0.4, gt=0, le=1, description="least share of a chip that is usable in both scenes")
     min_snr: float = Field(default=3.0, ge=0, description="least correlation over the root mean square of that around it")
     min_peak_ratio: float = Field(default=1.2, ge=1, description="least correlation over the highest around it")
-    max_residual: float = Field(default=3.0, gt=0, description="largest normalised residual against the neighbours (median test)")
+    max_residual: float = Field(default=2.0, gt=0, description="largest normalised residual against the neighbours (median test)")
     max_error: float = Field(default=0.5, gt=0, description="largest error of a component that is believed, pixels")
 
     @field_validator("chips")

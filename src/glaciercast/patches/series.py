@@ -100,7 +100,7 @@ def load(
         if name not in ALIGNED_VARIABLES or name not in aligned:
             raise InputError(unknown("variable", name, [v for v in ALIGNED_VARIABLES if v in aligned]))
     if aligned.attrs.get("looks_ahead"):
-        raise InputError(f"{path}: /aligned was filled from later steps, to explore; run 'glaciercast align {path} --replace'")
+        raise InputError(f"{path}: /aligned was made from later steps, to explore; run 'glaciercast align {path} --replace'")
     needed = ("cadence", "steps_per_year", "composite_length")
     for key in (*needed, "velocity_span_days") if set(variables) & set(VELOCITIES) else needed:
         if key not in aligned.attrs:

@@ -109,8 +109,9 @@ def draw(
             elif margin > f(0):
                 mx, my = east + _between(dynamic, p, q, a, b, ORIGIN_EAST), north + _between(dynamic, p, q, a, b, ORIGIN_NORTH)
                 rough = fractal_noise(mx / 240.0, my / 240.0, seed, octaves, 0.75)
-                step = 20.0
-                tilt = fractal_noise((mx + step * to_east) / 240.0, (my + step * to_north) / 240.0, seed, octaves, 0.75) - rough
+                aside, ahead = 10.0 * to_east, 10.0 * to_north  # to both sides: shading stays with the ice wherever the sun stands
+                tilt = fractal_noise((mx + aside) / 240.0, (my + ahead) / 240.0, seed, octaves, 0.75)
+                tilt -= fractal_noise((mx - aside) / 240.0, (my - ahead) / 240.0, seed, octaves, 0.75)
                 stony = _between(dynamic, p, q, a, b, DEBRIS)
                 stony = _clip(stony + f(1.3) * gradient_noise(mx / 420.0, my / 420.0, seed + 7) * stony * (f(1) - stony) + f(0.12) * rough)
                 pr, pc = min(max(-my / resolution, f(0)), f(high)), min(max(mx / resolution, f(0)), f(wide))

@@ -8,18 +8,23 @@ from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
 from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
+from glaciercast.workflow.flowing import plot_flow
 from glaciercast.workflow.forecasting import forecast
 from glaciercast.workflow.inspection import InspectionConfig, plot_embeddings, read_inspection_config
 from glaciercast.workflow.listing import listed
+from glaciercast.workflow.motion import MotionConfig, motion_between, read_motion_config
+from glaciercast.workflow.motion_cube import CubeMotionConfig, motion_in_cube, read_cube_motion_config
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, read_source, report, run, scenarios, simulate, train
 
 __all__ = [
     "BenchmarkConfig",
+    "CubeMotionConfig",
     "FinetuneConfig",
     "InspectionConfig",
     "ModelSpec",
+    "MotionConfig",
     "RunConfig",
     "align",
     "audit",
@@ -30,13 +35,18 @@ __all__ = [
     "finetune",
     "forecast",
     "listed",
+    "motion_between",
+    "motion_in_cube",
     "parse_model",
     "plan",
     "plot_embeddings",
+    "plot_flow",
     "read_benchmark_config",
+    "read_cube_motion_config",
     "read_fetching",
     "read_finetune_config",
     "read_inspection_config",
+    "read_motion_config",
     "read_run_config",
     "read_source",
     "report",

@@ -1,0 +1,181 @@
+"""Motion in a cube: own velocities of all pairs beside the published ones, and the regular series of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glaciercast import config, runs, store
+from glaciercast.config import Config
+from glaciercast.errors import InputError
+from glaciercast.motion.inversion import InversionConfig
+from glaciercast.motion.pairs_choice import OwnConfig
+from glaciercast.progress import note
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from glaciercast.motion.gnss import Station
+
+PUBLISHED = "itslive"
+
+
+class CubeMotionConfig(Config):
+    """How the scenes of a cube become series of velocity."""
+
+    own: OwnConfig = OwnConfig()
+    inversion: InversionConfig = InversionConfig()
+
+
+class _Job(Config):
+    """What identifies a run on a cube."""
+
+    cube: str
+    until: str
+    merge: bool
+    gnss: str | None
+    settings: CubeMotionConfig
+
+
+def motion_in_cube(
+    cube: str | Path,
+    settings: CubeMotionConfig | None = None,
+    *,
+    until: date | None = None,
+    merge: bool = False,
+    gnss: str | Path | None = None,
+    replace: bool = False,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Track all pairs of one optical product of a cube, and invert them and the ITS_LIVE pairs, if there are any, to regular series.
+
+    Adds ``/velocity/own``, ``/velocity/own_series``, ``/velocity/own_series_fit`` and the same of ``itslive`` to the cube. What a killed
+    run left is gone on with.
+
+    Parameters
+    ----------
+    until
+        Take only what could be had by the end of this day.
+    merge
+        Merge both series by their errors into ``/velocity/merged_series``.
+    gnss
+        Table of stations to compare with; see `motion.gnss.read`.
+    replace
+        Remove own velocities of other settings, and all series, first.
+    out
+        Run folder for figures and results; None: the cube alone is written.
+
+    Returns
+    -------
+    dict
+        ``cube``, ``own`` (`motion.pairs_cube.write_own`), ``series`` (source → `motion.series.write_series`), ``merged``, ``agreement``
+        (what is compared → `motion.comparison.Agreement`: own pairs with ITS_LIVE's, and each series with the stations) and ``figures``.
+
+    Raises
+    ------
+    InputError
+        If no pair counts, the cube was tracked otherwise, or there are no two series to merge.
+    """
+    settings, path = settings or CubeMotionConfig(), store.locate(cube)
+    stations = None if gnss is None else _stations(Path(gnss))
+    if out is None:
+        return _work(path, settings, until, merge, replace, stations)
+    job = _Job(cube=str(path), until=str(until), merge=merge, gnss=None if gnss is None else str(gnss), settings=settings)
+    with runs.run_folder(out, "motion", job) as folder:
+        summary = _work(path, settings, until, merge, replace, stations)
+        summary["figures"] = [str(figure) for figure in _figures(path, folder / "figures", list(summary["series"]))]
+        runs.write_json(folder / "results" / "motion.json", summary)
+    return summary
+
+
+def _work(
+    path: Path, settings: CubeMotionConfig, until: date | None, merge: bool, replace: bool, stations: Sequence[Station] | None
+) -> dict[str, Any]:
+    from glaciercast.motion.pairs_cube import write_own
+    from glaciercast.motion.series import write_series
+
+    if replace:
+        for made in store.series_groups(path):
+            store.drop_group(path, made)
+    own = write_own(path, settings.own, until, replace)
+    sources = ["own", *([PUBLISHED] if (path / "velocity" / PUBLISHED).is_dir() else [])]
+    series = {source: write_series(path, source, settings.inversion, until) for source in sources}
+    merged = _merged(path, sources) if merge else None
+    return {
+        "cube": str(path),
+        "own": own,
+        "series": series,
+        "merged": merged,
+        "agreement": _agreement(path, sources, stations),
+        "figures": [],
+    }
+
+
+def _stations(path: Path) -> list[Station]:
+    from glaciercast.motion import gnss
+
+    return gnss.read(path)
+
+
+def _agreement(path: Path, sources: list[str], stations: Sequence[Station] | None) -> dict[str, Any]:
+    """Return how far own pairs agree with the published ones, and each series with the stations, where they share ground and time."""
+    from glaciercast.motion import comparison, gnss
+
+    velocity = store.open_cube(path)["velocity"]
+    found = {}
+    if PUBLISHED in sources:
+        own, published = (velocity[source].to_dataset() for source in ("own", PUBLISHED))
+        try:
+            found[f"own pairs less {PUBLISHED}"] = comparison.compare(own, published).agreement().to_json()
+        except InputError as error:
+            note(str(error))
+    for source in sources if stations else []:
+        table = gnss.compare(velocity[f"{source}_series"].to_dataset(), stations or [])
+        found[f"{source} series less GNSS"] = gnss.agreement_of(table).to_json()
+    return found
+
+
+def _merged(path: Path, sources: list[str]) -> dict[str, Any]:
+    from glaciercast.motion.merging import merge
+
+    return merge(path, sources)
+
+
+def _figures(path: Path, folder: Path, sources: list[str]) -> list[Path]:
+    from glaciercast.report.motion import series_figure
+
+    tree = store.open_cube(path)
+    folder.mkdir(exist_ok=True)
+    made = []
+    for source in sources:
+        series, fit = (tree["velocity"][f"{source}_{part}"].to_dataset() for part in ("series", "series_fit"))
+        ice = _ice(tree, series)
+        if not (series["vx"].notnull().any("time").values & (True if ice is None else ice)).any():
+            note(f"/velocity/{source}_series: has no pixel of the ice, so that there is nothing to draw")
+            continue
+        made.append(folder / f"{source}_series.png")
+        series_figure(made[-1], series, fit, ice, f"{source}: {tree.attrs.get('title', path.name)}")
+    return made
+
+
+def _ice(tree: xr.DataTree, series: xr.Dataset) -> Any:
+    """Return where the ice of ``/terrain`` is on the grid of a series, bool (y, x), or None where it is not known."""
+    from glaciercast import grid
+    from glaciercast.sources import warp
+
+    terrain = tree["terrain"].to_dataset() if "terrain" in tree.children else None
+    if terrain is None or "ice" not in terrain:
+        return None
+    ice = terrain["ice"].values.astype("uint8")
+    return warp.onto(ice, grid.of(terrain, "/terrain"), grid.of(series, "series"), "class", 0) > 0
+
+
+def read_cube_motion_config(options: Mapping[str, Any], by_search: bool = False) -> CubeMotionConfig:
+    """Return the config that options of the command line stand for; those that are None keep their defaults.
+
+    `by_search`: the search is given in pixels, so that no highest speed sets it.
+    """
+    base: dict[str, Any] = {"own": {"max_speed": None}} if by_search else {}
+    return config.parse(CubeMotionConfig, config.merge(base, dict(options)), "options")
