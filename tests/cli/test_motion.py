@@ -38,7 +38,7 @@ def test_two_rasters_become_geotiffs_and_a_line_of_json(pair, tmp_path):
     assert np.nanmedian(vx[:, inside]) == pytest.approx(1.5 * 30 * 365.25 / 16, rel=0.03)
     assert result["stable_ground"]["nmad_x"] < 30 and (tmp_path / "run" / "provenance.json").is_file()
     text = call("motion", *pair, "--out", tmp_path / "text", *options)
-    assert "median speed" in text.stdout and "stable ground: moved by" in text.stdout and text.stdout.strip().endswith("vx.tif")
+    assert "median speed" in text.stdout and "stable ground: moved by" in text.stdout and text.stdout.strip().endswith("quality.png")
     refused(call("motion", *pair, "--out", tmp_path / "run", *options), "holds a finished 'motion' run; choose another --out")
 
 

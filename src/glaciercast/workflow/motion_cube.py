@@ -96,11 +96,13 @@ def _work(
     from glaciercast.motion.pairs_cube import write_own
     from glaciercast.motion.series import write_series
 
+    sources = ["own", *([PUBLISHED] if (path / "velocity" / PUBLISHED).is_dir() else [])]
+    if merge and PUBLISHED not in sources:
+        raise InputError(f"{path}: expected /velocity/{PUBLISHED} beside the own velocities to merge both, found none")
     if replace:
         for made in store.series_groups(path):
             store.drop_group(path, made)
     own = write_own(path, settings.own, until, replace)
-    sources = ["own", *([PUBLISHED] if (path / "velocity" / PUBLISHED).is_dir() else [])]
     series = {source: write_series(path, source, settings.inversion, until) for source in sources}
     merged = _merged(path, sources) if merge else None
     return {
