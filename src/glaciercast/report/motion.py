@@ -207,7 +207,8 @@ def _by_time(panel: Axes, bounds: np.ndarray, speed: np.ndarray, error: np.ndarr
     band = "± 1 σ of a component of a pixel (median)"
     panel.fill_between(middle, speed - error, speed + error, color=style.NETWORK_COLOURS[5], alpha=0.4, linewidth=0, label=band)
     panel.plot(middle, speed, color=style.NETWORK_COLOURS[0], linewidth=1.4, label=f"median speed {where}")
-    panel.set_ylim(0, 1.1 * min(float((speed + error).max()), 2 * float(speed.max())))  # a step without pairs may have any error
+    highest = min(float((speed + error).max()), 2 * float(speed.max()))  # a step without pairs may have any error
+    panel.set_ylim(0, 1.1 * highest or 1.0)
     panel.set_ylabel(f"speed ({UNIT})", fontsize=8)
     panel.tick_params(labelsize=7, labelbottom=False)
     panel.grid(True)
