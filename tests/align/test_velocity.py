@@ -226,6 +226,8 @@ def test_the_product_is_the_only_one_of_pairs_or_the_one_that_is_named():
     with pytest.raises(InputError, match=r"/temperature: expected mod11a2, found none"):
         regrid.product(cube, "temperature", "mod11a2")
     alone = xr.DataTree.from_dict(series | {"/velocity/mine": groups["/velocity/mine"]})
+    both = xr.DataTree.from_dict({"/velocity/own": groups["/velocity/itslive"], "/velocity/mine": groups["/velocity/mine"]})
+    assert regrid.product(both, "velocity", None)[0] == "mine" and regrid.product(both, "velocity", "own")[0] == "own"
     assert regrid.product(alone, "velocity", None)[0] == "mine"  # series are no choice that somebody has to make
     assert regrid.product(alone, "velocity", "mine_series")[1].sizes == {"time": 1}
     with pytest.raises(InputError, match=r"unknown product 'mine_series_fit'"):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def product(cube: xr.DataTree, kind: Literal["velocity", "temperature"], wanted: str | None) -> tuple[str, xr.Dataset] | None:
     """Return name and dataset of the product under ``/<kind>``: `wanted`, or the only one; None where there is none and none is wanted.
 
-    A series of velocity, which was inverted from pairs that stand beside it, is a product only where it is named.
+    Own velocities beside published ones, and series, which were inverted from pairs that stand beside them, are products only where they
+    are named.
 
     Raises
     ------
@@ -29,6 +30,8 @@ def product(cube: xr.DataTree, kind: Literal["velocity", "temperature"], wanted:
     if kind == "velocity":
         dim = ("pair",) if wanted is None else ("pair", "time")
         found = {name: group for name, group in found.items() if "vx" in group and group["vx"].dims[0] in dim}
+        if wanted is None and len(found) > 1:
+            found.pop("own", None)
     if wanted is None and not found:
         return None
     if wanted is None and len(found) > 1:
