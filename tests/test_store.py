@@ -261,3 +261,70 @@ def test_a_cube_of_before_shards_is_read_and_gone_on_with(tmp_path):
 )
 def test_shards_hold_a_date_and_whole_chunks(shape, chunks, shards):
     assert store.shards_for(shape) == (chunks, shards)
+
+
+def two_groups(path) -> None:
+    """Write a cube of an optical and a velocity product, both finished."""
+    writer = begin(path)
+    for step in range(3):
+        writer.write(step, scene(step))
+    writer.end()
+    pairs = begin_pairs(path)
+    for step in range(4):
+        write_tile(pairs, step)
+    pairs.end()
+
+
+def test_a_dropped_group_leaves_no_trace_and_the_rest_as_it_was(tmp_path):
+    path = tmp_path / "cube.zarr"
+    two_groups(path)
+    before = [entry for entry in store.read_manifest(path) if entry["group"] == "/optical/made"]
+    store.drop_group(path, "/velocity/made")
+    assert store.read_manifest(path) == before and not (path / "velocity/made").exists()
+    cube = store.open_cube(path)
+    assert "velocity/made" not in cube
+    np.testing.assert_array_equal(cube["optical/made/green"].values[2], scene(2)["green"])
+    assert store.verify(path) == 9
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["cube.zarr", "cube.zarr.manifest.jsonl"]
+
+
+def test_a_drop_that_was_killed_is_told_and_a_second_one_ends_it(tmp_path, monkeypatch):
+    path = tmp_path / "cube.zarr"
+    two_groups(path)
+
+    def killed(folder) -> None:
+        (folder / "vx/zarr.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store.shutil, "rmtree", killed)
+        store.drop_group(path, "/velocity/made")
+    with pytest.raises(InputError, match=r"/velocity/made is unfinished"):
+        store.open_cube(path)
+    store.drop_group(path, "/velocity/made")
+    assert {entry["group"] for entry in store.read_manifest(path)} == {"/optical/made"}
+    assert "velocity/made" not in store.open_cube(path) and store.verify(path) == 9
+
+
+def test_a_group_is_written_anew_after_a_drop_that_was_killed_once_its_files_were_gone(tmp_path, monkeypatch):
+    path = tmp_path / "cube.zarr"
+    two_groups(path)
+    rewrite, written = store._rewrite_manifest, []
+
+    def once(path, entries) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(entries)
+        rewrite(path, entries)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "_rewrite_manifest", once)
+        store.drop_group(path, "/velocity/made")
+    assert not (path / "velocity/made").exists()
+    writer = begin_pairs(path)
+    assert not writer.done
+    for step in range(4):
+        write_tile(writer, step)
+    writer.end()
+    np.testing.assert_array_equal(store.open_cube(path)["velocity/made/vy"], velocities(slice(None), slice(None))["vy"])
+    assert store.verify(path) == 9 + 12

@@ -334,15 +334,26 @@ def _sums(manifest: Path, _changed: int) -> dict[str, dict[int, dict[str, str]]]
 
 
 def drop_group(path: Path, group: str) -> None:
-    """Remove a group and its lines in the manifest, so that it can be written anew."""
+    """Remove a group and its lines in the manifest, so that it can be written anew; where a kill stopped it, call it again."""
     entries = read_manifest(path)
-    kept = [json.dumps(entry) + "\n" for entry in entries if entry["group"] != group]
-    if len(kept) < len(entries):  # until all its files are gone, the group counts as unfinished
-        kept.append(json.dumps({"group": group, "kind": "dropped"}) + "\n")
+    kept = [entry for entry in entries if entry["group"] != group]
+    known, folder = len(kept) < len(entries), path / group.strip("/")
+    if known:  # until all its files are gone, the group counts as unfinished
+        _rewrite_manifest(path, [*kept, {"group": group, "kind": "dropped"}])
+    if folder.exists():
+        shutil.rmtree(folder)
+    if known:
+        _rewrite_manifest(path, kept)
+
+
+def _rewrite_manifest(path: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Put a manifest of `entries` in the place of a cube's, once it is on the disk as a whole."""
     partial = manifest_path(path).with_suffix(".partial")
-    partial.write_text("".join(kept), encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(entry) + "\n" for entry in entries)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(manifest_path(path))
-    shutil.rmtree(path / group.strip("/"), ignore_errors=True)
 
 
 def checksum(values: np.ndarray) -> str:

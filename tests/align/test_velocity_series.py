@@ -166,6 +166,7 @@ def aligned(path):
     return store.open_cube(path)["aligned"].to_dataset().load()
 
 
+@pytest.mark.slow
 def test_a_cube_aligned_from_a_series_tells_when_it_was_known_and_no_model_takes_it(cube, tmp_path):
     write_series(cube, "itslive", InversionConfig())
     align(cube, AlignConfig(velocity=VelocityAlign(source="itslive_series")))
@@ -181,6 +182,7 @@ def test_a_cube_aligned_from_a_series_tells_when_it_was_known_and_no_model_takes
             series.load(cube, tmp_path / "cache", variables)
 
 
+@pytest.mark.slow
 def test_pairs_stay_the_default_and_are_as_they_were_beside_a_series(cube, tmp_path):
     align(cube, AlignConfig())
     alone = aligned(cube)

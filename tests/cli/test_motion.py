@@ -23,6 +23,7 @@ def pair(tmp_path):
     return [write_tiff(tmp_path / name, values.astype("float32")) for name, values in zip(names, (texture(0, 0), moved), strict=True)]
 
 
+@pytest.mark.slow
 def test_two_rasters_become_geotiffs_and_a_line_of_json(pair, tmp_path):
     ice = write_tiff(tmp_path / "ice.tif", ICE.astype("uint8"))
     options = (*QUICK, "--search", 4, "--outline", ice, "--buffer", 300, "--set", "min_stable=20")

@@ -11,6 +11,7 @@ from tests.cli.test_cli import call, refused
 from tests.workflow.test_flowing import MODELS, benchmark
 
 from glaciercast.motion.flow import CAVEAT
+from glaciercast.workflow.flowing import WHOLE
 
 TRAINING = ("windows.n_input=2", "windows.n_target=1", "windows.patch=8", "windows.stride=4", "training.epochs=2", "training.batch_size=16")
 
@@ -61,9 +62,9 @@ def test_flow_of_a_benchmark_is_told_beside_no_flow_with_what_it_is_not(tmp_path
     assert lines[0].endswith("end-point error of flow over 2 steps; skill against no flow")
     assert [line.split()[0] for line in lines[1:6]] == ["no", "unet", "climatology", "lstm", "persistence"]
     assert lines[2].endswith("0.000 px a step  0 m  +1.000") and lines[5].endswith("+0.000")
-    assert lines[6] == f"note: {CAVEAT}" and lines[7].endswith("flow.png")
+    assert lines[6] == f"note: {CAVEAT}; {WHOLE}" and lines[7].endswith("flow.png")
     result = json.loads(call("plot", "flow", run, "--out", tmp_path / "again", "--json").stdout)
-    assert result["note"] == CAVEAT and result["models"]["unet"]["skill"] == 1
+    assert result["note"] == f"{CAVEAT}; {WHOLE}" and result["models"]["unet"]["skill"] == 1
     refused(call("plot", "flow", run, "--out", tmp_path / "out"), "holds a finished 'plot flow' run; choose another --out")
     refused(
         call("plot", "flow", tmp_path, "--out", tmp_path / "none"), "expected the folder of a finished benchmark, with results/window.nc"

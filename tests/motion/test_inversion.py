@@ -10,6 +10,8 @@ from tests.motion.pairs_made import made, walk
 from glaciercast.align.weighted import error_weighted
 from glaciercast.errors import InputError
 from glaciercast.motion import banded_kernels as kernels
+from glaciercast.motion import inversion_kernels as steps_of
+from glaciercast.motion import smoothing_kernels as smoothing
 from glaciercast.motion.inversion import InversionConfig, invert
 from glaciercast.motion.network import edges_of, network
 
@@ -252,6 +254,60 @@ def test_pixels_with_too_few_pairs_have_none_and_errors_that_are_missing_do_not_
     found = run(pairs._replace(error=error))
     assert np.isnan(found.vx[:, 0, 1]).all() and (found.observed[:, 0, 1] == 0).all() and np.isnan(found.closure[0, 1])
     assert found.pairs.tolist() == [[200, 29]] and np.isfinite(found.vx[:, 0, 0]).all()
+
+
+def few(count, seed):
+    """Return vx, vy, error (pair, 2, 2) and dates of pairs that begin anywhere in most of a year, with 20 m/yr of noise."""
+    rng = np.random.default_rng(seed)
+    begin, days = rng.uniform(0, 240, count), rng.uniform(5, 120, count)
+    first, second = (EDGES[0].to_datetime64() + (time * 86400).astype("timedelta64[s]") for time in (begin, begin + days))
+    vx, vy = (mean + rng.normal(0, 20, (count, 2, 2)).astype("float32") for mean in (np.float32(100), np.float32(30)))
+    return vx, vy, np.full_like(vx, 20), first, second
+
+
+@pytest.mark.parametrize("robust", [True, False])
+def test_few_pairs_have_errors_wherever_they_have_velocities(robust):
+    for count in (3, 4, 5, 6, 9):
+        errors = []
+        for seed in range(20):
+            found = invert(*few(count, seed), EDGES[:13], InversionConfig(min_observations=3, robust=robust))
+            for value, error in ((found.vx, found.error_x), (found.vy, found.error_y)):
+                np.testing.assert_array_equal(np.isfinite(value), np.isfinite(error))
+                assert np.isfinite(value).all() and (error > 0).all()
+            errors.append(found.error)
+        assert 10 < np.median(errors) < 25  # of 20 m/yr each, smoothed, but scattered about a mean that is not known
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_least_smoothing_of_three_pairs_leaves_more_pairs_than_freedom_and_no_less_would_do(seed):
+    """Cross-validation can't tell it from the best (n Δ log score ≤ 2.25), and n > 1.4 tr R; a decade less breaks one of both."""
+    vx, _, error, first, second = few(3, seed)
+    net = network(first, second, EDGES[:13])
+    weight, seen, design, rows = error[:, 0, 0].astype(float) ** -2, vx[:, 0, 0].astype(float), net.design(), len(net.inner)
+    jumps = np.diff(np.eye(rows), axis=0)
+    normal, penalty = design.T @ (weight[:, None] * design), jumps.T @ np.diag(1 / net.length) @ jumps
+    right, inverse, width = design.T @ (weight * seen), np.zeros((rows, 2 * net.width + 1)), net.width
+    band = np.array([[normal[k, k - width + d] if k - width + d >= 0 else 0.0 for d in range(width + 1)] for k in range(rows)])
+    sums = band, right, net.length, (weight * seen**2).sum(), 3.0
+    best = smoothing.choose(*sums, 0.0, np.empty_like(band), inverse, np.empty(rows))
+    smoothing.doubtful(*sums, best, np.empty_like(band), inverse)
+
+    def verdict(power):
+        """Return the rise of n log score (inf: no score), and the first variance."""
+        hat = np.linalg.inv(normal + best * 10**power * penalty)
+        left = 3 - 1.4 * np.trace(hat @ normal)
+        score = np.log((weight * (seen - design @ hat @ right) ** 2).sum()) - 2 * np.log(left) if left > 0 else np.inf
+        return 3 * score, hat[0, 0]
+
+    taken = scipy.optimize.brentq(lambda power: np.log(verdict(power)[1] / inverse[0, width]), -9, 0.01)
+    assert verdict(taken)[0] - verdict(0)[0] < 2.3 < verdict(taken - 1)[0] - verdict(0)[0]
+
+
+def test_steps_whose_variance_is_not_known_have_no_velocity():
+    values, series = np.array([[1.0, 3, 5, 7, 9], [0, 0, 2, 2, 2]]), np.zeros((5, 4), "float32")
+    steps_of.write_steps(0.6, 0.8, values, np.array([[4.0, np.nan, 1, np.inf], [1.0, 1, -1e-9, 1]]), series)
+    np.testing.assert_allclose(series[:4, 0], [1.2, 1.6, np.sqrt(0.36 * 4 + 0.64), np.sqrt(0.64 * 4 + 0.36)], rtol=1e-6)
+    assert np.isnan(series[:4, 1:]).all() and (series[4] == 0).all()
 
 
 def test_closure_is_the_noise_of_displacements():

@@ -138,6 +138,7 @@ def test_choosing_and_the_stated_grid(path):
     assert facts["contradicted"] == 1 and np.isnan(made.chi[0].values[~inside]).all()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_the_same(path, tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     for source, native in (("own", FINE), ("itslive", COARSE)):
@@ -169,7 +170,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(path, tmp_path, monkeyp
     assert merge(path)["resumed_at"] == 4 and store.verify(path) > 0
 
 
-def test_what_cannot_be_merged_is_refused_in_one_line(path):
+def test_a_source_that_is_not_there_and_other_steps_are_refused_in_one_line(path):
     write(path, "own", (20.0, 0.0, 2.0, 2.0, 1, 1), FINE, pd.date_range("2020-01-01", periods=10, freq="16D"))
     with pytest.raises(InputError, match=r"unknown source of a series under /velocity 'itslive'"):
         merge(path)
@@ -179,7 +180,12 @@ def test_what_cannot_be_merged_is_refused_in_one_line(path):
         merge(path)
     with pytest.raises(InputError, match=r"expected two sources or more, each once, found own, own"):
         merge(path, ("own", "own"))
-    write(path, "mine", (10.0, 0.0, 2.0, 2.0, 1, 1), FINE)
+
+
+def test_another_grid_and_other_settings_are_refused_and_what_was_there_stays(path):
+    small = EDGES[:3]
+    for source in ("mine", "itslive"):
+        write(path, source, (10.0, 0.0, 2.0, 2.0, 1, 1), FINE, small)
     with pytest.raises(InputError, match=r"merging: unknown grid 'own'"):
         merge(path, ("mine", "itslive"), MergeConfig(grid="own"))
     merge(path, ("mine", "itslive"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.motion.network import YEAR, edges_of, misclosure, network, pairs_of
+from glaciercast.motion.network import YEAR, edges_of, network, pairs_of
 
 DAY = np.timedelta64(1, "D")
 EDGES = pd.date_range("2019-12-01", "2021-01-01", freq="MS")
@@ -97,16 +97,3 @@ def test_reversed_pairs_and_pairs_that_leave_the_steps_are_named():
         network(first, second, EDGES[-3:])
     with pytest.raises(InputError, match=r"steps: expected three edges or more that increase, found 13 out of order"):
         network(first, second, EDGES[:-1][::-1])
-
-
-def test_displacements_that_add_up_close_and_an_error_shows_in_every_triple_that_it_enters():
-    rng = np.random.default_rng(0)
-    places = rng.normal(size=(5, 4, 3))
-    earlier, later = np.triu_indices(5, 1)
-    moved = places[later] - places[earlier]
-    assert misclosure(moved, earlier, later).shape == (10, 4, 3)
-    np.testing.assert_allclose(misclosure(moved, earlier, later), 0, atol=1e-14)
-    moved[(earlier == 1) & (later == 3)] += 0.5
-    missed = misclosure(moved, earlier, later)[:, 0, 0]
-    assert sorted(missed[np.abs(missed) > 1e-9].round(9)) == [-0.5, 0.5, 0.5]  # (1,2,3) as the whole; (0,1,3) and (1,3,4) as a part
-    assert misclosure(moved[:1], earlier[:1], later[:1]).shape == (0, 4, 3)

@@ -74,6 +74,7 @@ def test_pairs_are_in_order_with_their_times_and_own_grid(tracked):
     assert np.isnan(masked.values[of_cloudy][:, 0, 0]).all()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_equals_a_straight_one(made, tracked, tmp_path, monkeypatch):
     path = copied(made, tmp_path)
     measure, calls = pairs_work.measure, []

@@ -54,3 +54,18 @@ def test_what_is_no_raster_is_one_line(tmp_path):
         with pytest.raises(InputError, match=rf"{name}: cannot be read") as refused:
             scenes.read(tmp_path / name)
         assert "\n" not in str(refused.value)
+
+
+def test_the_no_data_value_of_a_mask_counts_as_it_is_written(tmp_path):
+    like = scenes.read(write_tiff(tmp_path / "a_20200205.tif", FLAT))
+    drawing = np.zeros((64, 64), "uint8")
+    drawing[:, 32:] = 255
+    for nodata in (0, 255):
+        found = scenes.read_mask(write_tiff(tmp_path / f"mask-{nodata}.tif", drawing, nodata=nodata), like)
+        np.testing.assert_array_equal(found, np.arange(64)[None] >= np.full((64, 1), 32))
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    path = write_tiff(tmp_path / "slc_20200205.tif", FLAT.astype("complex64"))
+    with pytest.raises(InputError, match=r"slc_20200205.tif: expected a band of real numbers, found complex64; take its amplitude"):
+        scenes.read(path)

@@ -102,6 +102,7 @@ def test_the_series_as_it_was_known_does_not_see_later_pairs(cube, pairs):
         write_series(cube, "itslive", SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_the_same(cube, monkeypatch, tmp_path):
     monkeypatch.setattr(series, "tile_edge", lambda pairs: 3)
     whole = tmp_path / "other" / "cube.zarr"

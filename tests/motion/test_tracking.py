@@ -12,11 +12,12 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from tests.motion.grounds import ground
 
 from glaciercast.errors import InputError
-from glaciercast.motion.tracking import TrackingConfig, Tracks, track
+from glaciercast.motion.tracking import TrackingConfig, Tracks, check_fit, track
 
 SIZE = 160
 SHIFTED = 2.3, -1.6
 PLAIN = TrackingConfig(chips=(32, 48))
+LEFT = np.arange(SIZE)[None] < SIZE // 2 + np.zeros((SIZE, 1))
 BARS = {"A": 0.016, "B": 0.070, "C": 0.028, "D": 0.060}
 
 
@@ -167,18 +168,43 @@ def test_noise_is_told_by_the_error_of_each_vector():
         (np.zeros((80, 80)), np.zeros((80, 90)), {}, r"one shape \(y, x\), found \(80, 80\) and \(80, 90\)"),
         (np.zeros((20, 80)), np.zeros((20, 80)), {}, "at least 64×64 pixels, found 20×80"),
         (scene(), scene(1.0), {"settings": TrackingConfig(step=64)}, "at least 192×192 pixels, found 160×160"),
-        (scene(), scene(), {}, "different dates, found the same values at every pixel"),
-        (scene(), np.full((SIZE, SIZE), 7.0), {}, "texture in the second scene, found 7 at every usable pixel"),
-        (np.full((SIZE, SIZE), np.nan), scene(), {}, "usable pixels in the first scene, found all 25600 masked"),
-        (scene(), scene(1.0), {"mask": np.ones((SIZE, SIZE), bool)}, "usable pixels in the first scene"),
+        (scene(), scene(), {"settings": PLAIN}, "different dates, found the same values at every pixel"),
+        (scene(), np.full((SIZE, SIZE), 7.0), {"settings": PLAIN}, "texture in the second scene, found 7 at every usable pixel"),
+        (np.full((SIZE, SIZE), np.nan), scene(), {"settings": PLAIN}, "usable pixels in the first scene, found all 25600 masked"),
+        (scene(), scene(1.0), {"mask": np.ones((SIZE, SIZE), bool), "settings": PLAIN}, "usable pixels in the first scene"),
         (scene(), scene(1.0), {"mask": np.ones((9, 9), bool)}, r"a mask of \(160, 160\) pixels as the scenes, found \(9, 9\)"),
-        (scene(), scene(1.0), {"prior": (np.ones((9, 9)),) * 2}, r"a prior of \(160, 160\) pixels as the scenes, found \(9, 9\)"),
+        (
+            scene(),
+            scene(1.0),
+            {"prior": (np.ones((9, 9)),) * 2, "settings": PLAIN},
+            r"a prior of \(160, 160\) pixels as the scenes, found \(9, 9\)",
+        ),
+        (
+            np.where(LEFT, scene(), np.nan),
+            np.where(LEFT, np.nan, scene(1.0)),
+            {"settings": PLAIN},
+            "pixels that both scenes show, found none",
+        ),
+        (scene(), scene(1.0), {"mask": (LEFT, ~LEFT), "settings": PLAIN}, "pixels that both scenes show, found none"),
+        (scene(), scene(1.0), {"settings": TrackingConfig(chips=(32,), search=81)}, "search of at most 80 pixels, half the .* found 81"),
+        (scene()[:100], scene(1.0)[:100], {"settings": PLAIN.model_copy(update={"search": 50.5})}, "search of at most 50 .* found 50.5"),
+        (scene(), scene(1.0), {"settings": TrackingConfig(chips=(96,))}, "chips of at most 80 pixels, half the shorter side .* found 96"),
     ],
 )
 def test_bad_input_is_one_clear_line(first, second, keys, line):
     with pytest.raises(InputError, match=line) as raised:
         track(first, second, **keys)
     assert "\n" not in str(raised.value)
+
+
+def test_the_smallest_chip_and_the_search_may_be_half_the_shorter_side_but_no_more():
+    check_fit((160, 300), TrackingConfig(chips=(80, 96), search=80))
+    for changes, line in (
+        ({"search": 80.5}, "search of at most 80 .* found 80.5"),
+        ({"chips": (81, 96)}, "chips of at most 80 .* found 81"),
+    ):
+        with pytest.raises(InputError, match=line):
+            check_fit((300, 160), PLAIN.model_copy(update=changes))
 
 
 def pairs_module(real_data):

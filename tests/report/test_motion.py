@@ -56,6 +56,18 @@ def test_a_pair_shows_speed_and_error_and_leaves_invalid_vectors_empty(tmp_path)
     assert labels == ["no colour: no vector that is believed", "no data in the scene", "edge of the ice"]
 
 
+def test_what_speaks_against_a_pair_is_told_in_full_within_the_figure(tmp_path):
+    note = "; ".join(["1% of 768 vectors are valid: haze, clouds or snow hide the ground", "24 vectors lie on stable ground: nothing"] * 4)
+    image = np.random.default_rng(1).normal(size=SCENE.shape)
+    figure = pair_figure(tmp_path / "pair.png", image, SCENE, velocity(), AT, ICE, ("2021-03-01", "2021-03-17"), note)
+    _, *lines = figure.get_suptitle().splitlines()
+    assert " ".join(lines) == note and len(lines) == 4
+    figure.draw_without_rendering()
+    title, maps = figure._suptitle.get_window_extent(), figure.axes[0].get_window_extent()
+    assert 0.7 * figure.bbox.x1 < title.x1 < figure.bbox.x1 and maps.y1 < title.y0 < title.y1 < figure.bbox.y1
+    assert maps.height > 3.2 * figure.dpi  # the figure grows with the lines, and the maps do not shrink
+
+
 def test_arrows_are_the_vectors_at_their_places_and_none_where_there_is_none(tmp_path):
     found = velocity()
     figure = pair_figure(tmp_path / "pair.png", np.ones(SCENE.shape), SCENE, found, AT, None, ("2021-03-01", "2021-03-17"))
@@ -120,6 +132,20 @@ def test_a_series_without_an_outline_is_of_every_pixel_that_has_one(tmp_path):
     half = np.median(np.where(ICE, 100.0, 0.0)[np.isfinite(fit["closure"].values)])
     assert figure.axes[0].lines[0].get_ydata()[0] == half
     assert figure.axes[0].lines[0].get_label() == "median speed over all pixels"
+
+
+@pytest.mark.parametrize(("unknown", "high"), [(slice(1, 2), 130 + np.sqrt(12.5)), (slice(None), 130)])
+def test_errors_that_are_not_known_leave_a_gap_in_the_band_alone(tmp_path, unknown, high):
+    dataset, fit = series()
+    dataset["vx_error"][unknown] = np.nan
+    dataset["vy_error"][0, 6, 6] = np.nan  # of one pixel: the others tell the median
+    speed = series_figure(tmp_path / "series.png", dataset, fit, ICE, "Own velocities").axes[0]
+    np.testing.assert_allclose(speed.lines[0].get_ydata(), [100, 110, 120, 130])
+    assert speed.get_ylim() == pytest.approx((0, 1.1 * high)) and png(tmp_path / "series.png")
+    band = [path.vertices for path in speed.collections[0].get_paths()]
+    middle = date2num(dataset["time_bounds"].values).mean(axis=1)
+    drawn = [step for step in range(4) if any(path[:, 0].min() <= middle[step] <= path[:, 0].max() for path in band)]
+    assert drawn == ([] if unknown == slice(None) else [0, 2, 3])
 
 
 def test_a_series_of_no_pixel_on_the_ice_is_refused(tmp_path):

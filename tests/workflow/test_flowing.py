@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from affine import Affine
+from matplotlib.figure import Figure
 from odc.geo.geobox import GeoBox
 from tests.motion.grounds import ground
 
@@ -17,7 +18,8 @@ from glaciercast import grid, runs
 from glaciercast.errors import InputError, RunFolderError
 from glaciercast.export import write_netcdf
 from glaciercast.motion import flow as flows
-from glaciercast.workflow.flowing import plot_flow, read_window, scores, step_words
+from glaciercast.report import flow as report
+from glaciercast.workflow.flowing import WHOLE, plot_flow, read_window, scores, step_words
 
 AT = GeoBox((96, 96), Affine(30, 0, 500000, 0, -30, 4000000), "EPSG:32643")
 KINDS = {"persistence": "baseline", "climatology": "baseline", "unet": "network", "lstm": "network"}
@@ -79,7 +81,7 @@ def test_the_run_folder_holds_figure_and_numbers_with_the_caveat_and_is_never_ov
     assert figure.read_bytes().startswith(b"\x89PNG")
     folder = figure.parent.parent
     assert json.loads((folder / "results" / "flow.json").read_text()) == drawn and runs.is_complete(folder)
-    assert drawn["note"] == flows.CAVEAT and "snow line moving, not ice" in flows.CAVEAT
+    assert drawn["note"] == f"{flows.CAVEAT}; {WHOLE}" and "snow line moving, not ice" in flows.CAVEAT
     assert (drawn["pixel_m"], drawn["spacing_px"], drawn["issue_time"]) == (30, 40, "2021-05-01T00:00:00")
     assert drawn["steps"] == ["last input → 2021-05-01", "2021-05-01 → 2021-06-01"]
     with pytest.raises(RunFolderError, match="holds a finished 'plot flow' run"):
@@ -113,7 +115,21 @@ def test_what_was_not_observed_before_and_after_a_step_does_not_count():
 def test_a_window_of_which_nothing_was_observed_has_no_score(tmp_path):
     drawn = plot_flow(benchmark(tmp_path / "run", {"climatology": [1.0, 2.0]}, observed=0.0), tmp_path / "out")
     nothing = {"end_point_error_px": None, "end_point_error_m": None, "by_step_px": [None], "skill": None}
-    assert drawn["no_flow"] == drawn["models"]["climatology"] == nothing
+    assert drawn["no_flow"] == drawn["models"]["climatology"] == nothing and drawn["note"] == flows.CAVEAT  # no last input
+
+
+def test_the_figure_hides_the_truth_that_was_not_observed_and_no_forecast(tmp_path, monkeypatch):
+    rows = {}
+
+    def kept(shown, *rest):
+        rows.update(shown, told=rest[-1])
+        return Figure()
+
+    monkeypatch.setattr(report, "flow_figure", kept)
+    plot_flow(benchmark(tmp_path / "run", MODELS, observed=0.0), tmp_path / "out")
+    observed = rows.pop("truth").observed
+    assert observed[0].all() and not observed[1:].any() and rows.pop("told").endswith(WHOLE)
+    assert list(rows) == ["climatology", "unet"] and all(row.observed is None for row in rows.values())
 
 
 def test_what_is_no_benchmark_is_one_line_and_writes_nothing(tmp_path):

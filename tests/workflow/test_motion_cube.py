@@ -26,6 +26,7 @@ QUICK = CubeMotionConfig.model_validate(
 )
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_inverts_goes_on(tmp_path, monkeypatch):
     path, invert = cube(tmp_path / "cube.zarr"), serieses.invert
 

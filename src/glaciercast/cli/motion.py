@@ -104,12 +104,15 @@ def _text(result: dict[str, Any]) -> str:
 def _of_rasters(result: dict[str, Any]) -> str:
     lines = [f"{result['vectors']} vectors, {result['valid_share']:.0%} of those that could be seen"]
     if result.get("median_speed") is not None:
-        lines[0] += f"; median speed {result['median_speed']:.3g} ± {result['median_error']:.2g} m/yr over {result['days']:g} days"
+        of, where = ("_ice", "on ice") if result["median_speed_ice"] is not None else ("", "of all")
+        speed, error = result[f"median_speed{of}"], result[f"median_error{of}"]
+        lines[0] += f"; median speed {where} {speed:.3g} ± {error:.2g} m/yr over {result['days']:g} days"
     if result.get("median_displacement") is not None:
         lines[0] += f"; median displacement {result['median_displacement']:.3g} pixels"
     if ground := result["stable_ground"]:
+        unit = "m/yr" if "days" in result else "pixels"
         lines.append(
-            f"stable ground: moved by ({ground['shift_x']:.3g}, {ground['shift_y']:.3g}), which is subtracted; "
+            f"stable ground: moved by ({ground['shift_x']:.3g}, {ground['shift_y']:.3g}) {unit}, which is subtracted; "
             f"NMAD ({ground['nmad_x']:.2g}, {ground['nmad_y']:.2g}) of {ground['vectors']} vectors"
         )
     if result["concern"]:
@@ -125,7 +128,19 @@ def _of_cube(result: dict[str, Any]) -> str:
         f"{one['group']}: {one['steps']} steps of {one['pixels']} pixels from {one['pairs']} pairs" for one in result["series"].values()
     ]
     beside = [_beside(name, one) for name, one in result["agreement"].items() if one["values"]]
-    return "\n".join([first, *series, *beside, *result["figures"]])
+    if merged := result["merged"]:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in merged["shares"].items())
+        series.append(f"{merged['group']}: shares {shares}")
+    surges = [_surge(source, event) for source, events in result["surges"].items() for event in events]
+    return "\n".join([first, *series, *surges, *beside, *result["figures"]])
+
+
+def _surge(source: str, event: dict[str, Any]) -> str:
+    end = f"to {event['end']}" if event["end"] else "going on"
+    return (
+        f"surge in {source} series: {event['onset']} {end}, peak {event['peak']} at {event['peak_speed']:.4g} m/yr, "
+        f"quiet {event['quiet_speed']:.3g} m/yr, in {event['support']:.0%} of the replicates"
+    )
 
 
 def _beside(name: str, found: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ class Series(NamedTuple):
     Attributes
     ----------
     vx, vy
-        float32 (step, y, x), m/yr; NaN where a pixel has too few pairs.
+        float32 (step, y, x), m/yr; NaN where a pixel has too few pairs, and where the error is not known.
     error_x, error_y
         1 sigma of the components, float32 (step, y, x), m/yr.
     observed

@@ -171,8 +171,11 @@ def turned(x, y, one, other, along, across):  # type: ignore[no-untyped-def] # p
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
 def write_steps(x, y, values, variance, series):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Write the mean of each step along the axes of the grid, and its errors."""
+    """Write the mean of each step along the axes of the grid, and its errors; NaN where the errors are not known."""
     for step in range(variance.shape[1]):
+        if not (0.0 <= variance[0, step] < np.inf and 0.0 <= variance[1, step] < np.inf):
+            series[:4, step] = np.nan
+            continue
         along, across = (values[0, step] + values[0, step + 1]) / 2.0, (values[1, step] + values[1, step + 1]) / 2.0
         series[0, step], series[1, step] = x * along - y * across, y * along + x * across
         series[2, step] = np.sqrt(x * x * variance[0, step] + y * y * variance[1, step])

@@ -174,27 +174,3 @@ def _shares(begins: np.ndarray, ends: np.ndarray, lead: np.ndarray, tail: np.nda
 def _years(times: np.ndarray, origin: np.datetime64) -> np.ndarray:
     years: np.ndarray = (times.astype("datetime64[ns]") - origin) / np.timedelta64(1, "D") / YEAR
     return years
-
-
-def misclosure(displacement: np.ndarray, earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """Return how far A → B and B → C differ from A → C, for every triple of scenes whose three pairs are there.
-
-    Parameters
-    ----------
-    displacement
-        Of each pair, float (pair, …), in any unit; NaN where there is none.
-    earlier, later
-        Scenes of each pair, int (pair,).
-
-    Returns
-    -------
-    numpy.ndarray
-        (triple, …), in the same unit: d(A, B) + d(B, C) − d(A, C).
-    """
-    number = {(int(a), int(b)): pair for pair, (a, b) in enumerate(zip(earlier, later, strict=True))}
-    triples = [
-        (pair, number[b, c], number[a, c]) for (a, b), pair in number.items() for (other, c) in number if other == b and (a, c) in number
-    ]
-    one, two, whole = (np.array(column, int) for column in (zip(*triples, strict=True) if triples else ((), (), ())))
-    missed: np.ndarray = displacement[one] + displacement[two] - displacement[whole]
-    return missed

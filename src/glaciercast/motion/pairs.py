@@ -88,17 +88,25 @@ class Measured:
         """What speaks against the pair as a whole, in one line; empty if nothing does."""
         return "; ".join(text for text in (self.tracks.concern, self.uncorrected) if text)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what is told of a pair, as plain JSON types; velocities in m/yr."""
-        speed = self.velocity.speed[self.tracks.valid]
+    def facts(self, ice: np.ndarray | None = None) -> dict[str, Any]:
+        """Return what is told of a pair, as plain JSON types; velocities in m/yr, of all vectors and of those on `ice`, bool (y, x)."""
+        all_of, on_ice = self._medians(self.tracks.valid), (None, None) if ice is None else self._medians(self.tracks.valid & ice)
         return {
             **track_facts(self.tracks),
             "concern": self.concern,
             "search_pixels": self.search,
-            "median_speed": float(np.median(speed)) if speed.size else None,
-            "median_error": float(np.median(self.velocity.error[self.tracks.valid])) if speed.size else None,
+            "median_speed": all_of[0],
+            "median_error": all_of[1],
+            "median_speed_ice": on_ice[0],
+            "median_error_ice": on_ice[1],
             "stable_ground": None if self.ground is None else ground_facts(self.ground, self.factor),
         }
+
+    def _medians(self, where: np.ndarray) -> tuple[float | None, float | None]:
+        """Return the medians of speed and error, m/yr; None where there is no vector."""
+        if not where.any():
+            return None, None
+        return float(np.median(self.velocity.speed[where])), float(np.median(self.velocity.error[where]))
 
 
 def track_facts(tracks: Tracks) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Picture:
     time: pd.Timestamp | None
 
 
-def read(path: str | Path, band: int = 1, date: str | None = None) -> Picture:
+def read(path: str | Path, band: int = 1, date: str | None = None, gaps: bool = True) -> Picture:
     """Read one band of a raster.
 
     Parameters
@@ -53,11 +53,13 @@ def read(path: str | Path, band: int = 1, date: str | None = None) -> Picture:
         Number of the band, from 1.
     date
         Acquisition; default: what tags or name tell (`scenes_dates.acquired`).
+    gaps
+        Whether the raster's no-data value becomes NaN.
 
     Raises
     ------
     InputError
-        If the file or the band cannot be read, it is rotated, or the date is none.
+        If the file or the band cannot be read or is complex, it is rotated, or the date is none.
     """
     import rasterio
 
@@ -65,13 +67,16 @@ def read(path: str | Path, band: int = 1, date: str | None = None) -> Picture:
     with _opened(path) as file:
         if band not in file.indexes:
             raise InputError(f"{path}: expected a band {band}, found {file.count} band(s)")
+        if file.dtypes[band - 1].startswith("complex"):
+            raise InputError(f"{path}: expected a band of real numbers, found {file.dtypes[band - 1]}; take its amplitude")
         try:
-            values = file.read(band, masked=True)
+            values = file.read(band, masked=gaps)
         except rasterio.errors.RasterioError as error:
             raise InputError(f"{path}: band {band} cannot be read: {' '.join(str(error).split())[:200]}") from error
         tags, place = file.tags(), _grid(file, path)
     time = scenes_dates.acquired(path.name, tags) if date is None else scenes_dates.given(date)
-    return Picture(path, values.astype("float32").filled(np.nan), place, time)
+    values = values.astype("float32")
+    return Picture(path, values.filled(np.nan) if gaps else values, place, time)
 
 
 def _opened(path: Path):  # type: ignore[no-untyped-def] # rasterio has no types
@@ -139,12 +144,14 @@ def metres(picture: Picture) -> GeoBox:
 def read_mask(path: str | Path, like: Picture) -> np.ndarray:
     """Return where a raster is above half of its largest value, bool (y, x): flags of 0 and 1, or drawings in black and white.
 
+    Values count as they are written, the raster's no-data value too: it may be the flag, or its absence.
+
     Raises
     ------
     InputError
         If it cannot be read or is not on the grid of `like`.
     """
-    mask = read(path, date="1970-01-01")
+    mask = read(path, date="1970-01-01", gaps=False)
     if mask.grid is None and mask.values.shape == like.values.shape:  # a drawing over the picture
         mask = Picture(mask.path, mask.values, like.grid, None)
     same_grid(like, mask)

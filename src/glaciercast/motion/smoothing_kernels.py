@@ -16,6 +16,8 @@ PENALTY = 1.4
 """Of a degree of freedom in the cross-validation: with 1 it now and then follows the noise (Kim and Gu, 2004)."""
 DOUBT = 1.5
 """Root of the rise of n log(score) within which another smoothing may be as right: standard deviations, were it a likelihood."""
+NEAREST = 0.1
+"""Powers of ten: how near to a smoothing that pairs are too few for the least one that may be right is looked for."""
 FLOOR = 1e-13
 """Of the sum of squares: what rounding leaves of a misfit that is none."""
 LEAST = 1e-300
@@ -116,18 +118,22 @@ def choose(band, right, length, squares, count, start, factor, inverse, values):
 def doubtful(band, right, length, squares, count, smoothing, factor, inverse):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Write the band of the inverse for the least smoothing that cross-validation can't tell from the best.
 
-    What is smoothed away, errors of the best smoothing do not tell: where a season is below the noise, λ may come out huge.
+    What is smoothed away, errors of the best smoothing do not tell: where a season is below the noise, λ may come out huge. Few pairs
+    have no score where λ is small, as it takes more degrees of freedom than they have: then the least λ that has one, within `NEAREST`.
     """
     values = np.empty(right.size)
-    best, before, power = np.nan, 0.0, 0.0
-    while power > LOWEST - HIGHEST:
-        now = score(band, right, length, smoothing * 10.0**power, squares, count, factor, inverse, values)
-        best = now if np.isnan(best) else best
+    best = score(band, right, length, smoothing, squares, count, factor, inverse, values)
+    before, power, stride = 0.0, 0.0, 1.0
+    while np.isfinite(best) and power > LOWEST - HIGHEST and stride > NEAREST:
+        now = score(band, right, length, smoothing * 10.0 ** (power - stride), squares, count, factor, inverse, values)
+        if not np.isfinite(now):
+            stride /= 2.0
+            continue
         away = np.sqrt(max(count * (now - best), 0.0))  # about linear, as the score is about a parabola
         if away > DOUBT:
-            power += (away - DOUBT) / (away - before)
+            power -= stride * (DOUBT - before) / (away - before)
             break
-        before, power = away, power - 1.0
+        before, power = away, power - stride
     smoothed(band, right, length, smoothing * 10.0**power, factor, values)
     invert_band(factor, inverse)
 

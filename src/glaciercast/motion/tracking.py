@@ -59,7 +59,8 @@ def track(
     Raises
     ------
     InputError
-        If shapes differ or are too small, a scene is blank or masked altogether, or both scenes are the same.
+        If shapes differ, scenes are too small or the search or a chip too large for them, a scene is blank or masked altogether, no
+        pixel is usable in both, or both scenes are the same.
     """
     settings = settings or TrackingConfig()
     if first.shape != second.shape or first.ndim != 2:
@@ -68,10 +69,16 @@ def track(
     for one in masks or ():
         if one.shape != first.shape:
             raise InputError(f"tracking: expected a mask of {first.shape} pixels as the scenes, found {one.shape}")
+    check_fit(first.shape, settings)
     if max(first.shape) > tracking_tiles.LARGEST:
-        return tracking_tiles.in_tiles(first, second, masks, prior, settings, track)
+        return tracking_tiles.in_tiles(first, second, masks, prior, settings, at_once)
+    return at_once(first, second, masks, prior, settings)
+
+
+def at_once(first: np.ndarray, second: np.ndarray, masks: Both | None, prior: Both | None, settings: TrackingConfig) -> Tracks:
+    """Return displacement between scenes, or tiles of larger ones, that are held as a whole; the rest as for `track`."""
     first, second = np.asarray(first, "float32"), np.asarray(second, "float32")
-    usable = checked(first, second, masks, settings.step)
+    usable = checked(first, second, masks)
     nodes = matching.lattice(first.shape, settings.step // EVERY, settings.step)
     images = filters.of_both(lambda one: filters.filled(*one), (first, usable[0]), (second, usable[1]))
     texture = weighting.Texture(images, filters.of_both(eroded, *usable))
@@ -88,7 +95,24 @@ def track(
     return judged(deformed, chips.best(estimates, nodes), nodes, settings)
 
 
-def checked(first: np.ndarray, second: np.ndarray, masks: Both | None, step: int) -> Both:
+def check_fit(shape: tuple[int, ...], settings: TrackingConfig) -> None:
+    """Refuse settings that scenes of a shape (y, x) are too small for; tiles of larger scenes may well be smaller.
+
+    Raises
+    ------
+    InputError
+        As `track` does.
+    """
+    least = max(SMALLEST, 3 * settings.step)
+    if min(shape) < least:
+        raise InputError(f"tracking: expected scenes of at least {least}×{least} pixels, found {shape[0]}×{shape[1]}")
+    most = min(shape) // 2
+    for name, found in (("search", settings.search), ("chips", settings.chips[0])):
+        if found > most:
+            raise InputError(f"tracking: expected {name} of at most {most} pixels, half the shorter side of the scenes, found {found:g}")
+
+
+def checked(first: np.ndarray, second: np.ndarray, masks: Both | None) -> Both:
     """Return where each scene may be used, bool (y, x) each.
 
     Raises
@@ -96,9 +120,6 @@ def checked(first: np.ndarray, second: np.ndarray, masks: Both | None, step: int
     InputError
         As `track` does.
     """
-    least = max(SMALLEST, 3 * step)
-    if min(first.shape) < least:
-        raise InputError(f"tracking: expected scenes of at least {least}×{least} pixels, found {first.shape[0]}×{first.shape[1]}")
     usable = tuple(filters.usable_of(values, one) for values, one in zip((first, second), masks or (None, None), strict=True))
     for name, values, where in zip(("first", "second"), (first, second), usable, strict=True):
         if not where.any():
@@ -106,7 +127,9 @@ def checked(first: np.ndarray, second: np.ndarray, masks: Both | None, step: int
         if np.min(values, where=where, initial=np.inf) == np.max(values, where=where, initial=-np.inf):
             raise InputError(f"tracking: expected texture in the {name} scene, found {values[where][0]:g} at every usable pixel")
     both = usable[0] & usable[1]
-    if both.any() and not (both & (first != second)).any():
+    if not both.any():
+        raise InputError("tracking: expected pixels that both scenes show, found none")
+    if not (both & (first != second)).any():
         raise InputError("tracking: expected two scenes of different dates, found the same values at every pixel")
     return usable[0], usable[1]
 

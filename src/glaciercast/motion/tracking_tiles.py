@@ -14,24 +14,25 @@ from glaciercast.motion.tracks import TrackingConfig, Tracks, no_tracks
 
 LARGEST, MARGIN = 4096, 64
 """Side of the largest scene that is tracked in one, pixels, and what tiles of a larger one overlap by beyond search and chip."""
+FEWEST = 3
+"""Steps along a side of the smallest tile that can be tracked: the last one may have but one vector."""
 Masks = Both | None
-Track = Callable[..., Tracks]
+Track = Callable[[np.ndarray, np.ndarray, Masks, Both | None, TrackingConfig], Tracks]
 
 
 def in_tiles(first: np.ndarray, second: np.ndarray, masks: Masks, prior: Both | None, settings: TrackingConfig, track: Track) -> Tracks:
     """Return vectors of scenes too large to be held at once: tiles of `LARGEST` pixels overlap by what chips and search reach.
 
     `track` tracks one tile. The arrays may be lazy (memory maps, dask): only a tile of them is loaded at a time. A tile without usable
-    texture has no valid vectors.
+    texture, or without pixels that both scenes show, has no valid vectors.
 
     Raises
     ------
     InputError
-        If no tile can be tracked; the reason is that of the first.
+        If tiles would overlap altogether, or none can be tracked; the reason is that of the first.
     """
     every = matching.lattice(first.shape, settings.step, settings.step)
-    margin = int(np.ceil((settings.search + settings.chips[-1] + MARGIN) / settings.step)) * settings.step
-    core = (LARGEST - 2 * margin) // settings.step
+    margin, core = spacing(settings)
     whole = no_tracks(every)
     refused: list[InputError] = []
     tiles = [(i, j) for i in range(0, every.rows.size, core) for j in range(0, every.columns.size, core)]
@@ -46,9 +47,9 @@ def in_tiles(first: np.ndarray, second: np.ndarray, masks: Masks, prior: Both | 
             found = track(
                 np.asarray(first[part]),
                 np.asarray(second[part]),
-                mask=None if masks is None else (np.asarray(masks[0][part]), np.asarray(masks[1][part])),
-                prior=None if prior is None else (np.asarray(prior[0][part]), np.asarray(prior[1][part])),
-                settings=settings,
+                None if masks is None else (np.asarray(masks[0][part]), np.asarray(masks[1][part])),
+                None if prior is None else (np.asarray(prior[0][part]), np.asarray(prior[1][part])),
+                settings,
             )
         except InputError as error:
             refused.append(error)
@@ -57,6 +58,26 @@ def in_tiles(first: np.ndarray, second: np.ndarray, masks: Masks, prior: Both | 
     if len(refused) == len(tiles):
         raise refused[0]
     return whole
+
+
+def spacing(settings: TrackingConfig) -> tuple[int, int]:
+    """Return by how many pixels a tile reaches beyond its own vectors, and how many of them it has along a side.
+
+    Raises
+    ------
+    InputError
+        If search and chips reach so far that a tile has none.
+    """
+    step, chip = settings.step, settings.chips[-1]
+    steps = int(np.ceil((settings.search + chip + MARGIN) / step))
+    margin = max(steps, FEWEST) * step
+    core = (LARGEST - 2 * margin) // step
+    if core < 1:
+        raise InputError(
+            f"tracking: expected tiles of {LARGEST} pixels to overlap by at most {(LARGEST - step) // 2} on each side, found {margin} "
+            f"(step {step}, search {settings.search:g}, chips {chip}); take smaller ones"
+        )
+    return margin, core
 
 
 def put(found: Tracks, part: tuple[slice, slice], whole: Tracks, step: int, kept: tuple[slice, slice]) -> None:

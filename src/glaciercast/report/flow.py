@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from glaciercast.errors import InputError
 from glaciercast.motion import flow as flows
-from glaciercast.motion.flow import CAVEAT, SPACING, Flow
+from glaciercast.motion.flow import SPACING, Flow
 from glaciercast.report import style, vectors
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 STEPS = 4
 """Columns at most: the first steps."""
-CHARACTERS = 15
-"""Of the statement below the figure in an inch."""
 ARROW = "#D55E00"
 
 
@@ -35,16 +32,29 @@ class FlowRow(NamedTuple):
     flows
         One a step.
     lengths
-        Of each step, pixels: the mean length of the truth's flow, the end-point error of a forecast's; None: nothing was observed.
+        Of each step, pixels: the mean length of the truth's flow, the end-point error of a forecast's; None: nothing was observed in
+        both frames.
+    observed
+        Whether a value was seen, bool (step + 1, y, x): what was not is hatched, and arrows start where it was before and after the step.
+        None: a forecast, which is whole.
     """
 
     frames: np.ndarray
     flows: Sequence[Flow]
     lengths: Sequence[float | None]
+    observed: np.ndarray | None = None
+
+    def seen(self) -> FlowRow:
+        """Return the row with NaN in frames and flows where nothing was observed."""
+        if self.observed is None:
+            return self
+        both = self.observed[:-1] & self.observed[1:]
+        kept = [Flow(*(np.where(where, part, np.nan) for part in (one.dx, one.dy))) for one, where in zip(self.flows, both, strict=True)]
+        return self._replace(frames=np.where(self.observed[:-1], self.frames, np.nan), flows=kept)
 
 
 @style.styled
-def flow_figure(rows: Mapping[str, FlowRow], at: GeoBox, steps: Sequence[str], label: str, title: str) -> Figure:
+def flow_figure(rows: Mapping[str, FlowRow], at: GeoBox, steps: Sequence[str], label: str, title: str, note: str) -> Figure:
     """Draw flow as arrows every `SPACING` pixels on the scene that it starts from; all arrows and all scenes have one scale.
 
     Parameters
@@ -54,20 +64,22 @@ def flow_figure(rows: Mapping[str, FlowRow], at: GeoBox, steps: Sequence[str], l
     at
         Grid of the scenes, metres.
     steps
-        Words for each step, such as ``Oct 2019 → Nov 2019``.
+        Words for each step, such as ``2019-10-01 → 2019-11-01``.
     label
         Of the scenes' values, with their unit.
     title
         Of the figure.
+    note
+        What the flow is and is not, told below the figure as a sentence.
 
     Raises
     ------
     InputError
-        If a row has another number of flows than there are steps.
+        If a row has another number of flows, frames or observed frames than there are steps.
     """
     for name, row in rows.items():
-        if not len(row.flows) == len(row.frames) == len(steps):
-            raise InputError(f"flow figure: expected {len(steps)} flows of {name}, found {len(row.flows)} and {len(row.frames)} frames")
+        _check(name, row, len(steps))
+    rows = {name: row.seen() for name, row in rows.items()}
     shown = min(len(steps), STEPS)
     height, width = at.shape
     tall = float(np.clip(2.6 * height / width, 1.5, 3.6))
@@ -86,8 +98,16 @@ def flow_figure(rows: Mapping[str, FlowRow], at: GeoBox, steps: Sequence[str], l
         panel.set_xlabel("Easting (km)", fontsize=8)
     figure.colorbar(image, ax=panels, fraction=0.03, pad=0.02).set_label(label, fontsize=8)
     figure.suptitle(f"{title}\nlongest arrow: {_length(longest, at)} a step", fontsize=11, x=0.01, ha="left")
-    figure.supxlabel(_wrapped(CAVEAT, figure.get_figwidth()), fontsize=8, x=0.01, ha="left")
+    figure.legend(handles=[style.hatch_key("not observed")], loc="outside upper right", fontsize=8)
+    figure.supxlabel(style.wrapped(note[:1].upper() + note[1:] + ".", figure.get_figwidth(), 8), fontsize=8, x=0.01, ha="left")
     return figure
+
+
+def _check(name: str, row: FlowRow, steps: int) -> None:
+    if not len(row.flows) == len(row.frames) == steps:
+        raise InputError(f"flow figure: expected {steps} flows of {name}, found {len(row.flows)} and {len(row.frames)} frames")
+    if row.observed is not None and len(row.observed) != steps + 1:
+        raise InputError(f"flow figure: expected {steps + 1} observed frames of {name}, found {len(row.observed)}")
 
 
 def _longest(rows: Mapping[str, FlowRow], shown: int) -> float:
@@ -105,13 +125,8 @@ def _arrows(panel: Axes, found: Flow, at: GeoBox, longest: float) -> None:
 
 
 def _told(what: str, length: float | None, at: GeoBox) -> str:
-    return "nothing observed" if length is None else f"{what} {_length(length, at)}"
+    return "nothing observed in both" if length is None else f"{what} {_length(length, at)}"
 
 
 def _length(pixels: float, at: GeoBox) -> str:
     return f"{pixels:.2f} px = {pixels * abs(at.resolution.x):,.0f} m"
-
-
-def _wrapped(words: str, width: float) -> str:
-    """Return words as a sentence in lines that fit `width` inches."""
-    return "\n".join(textwrap.wrap(words[:1].upper() + words[1:] + ".", int(CHARACTERS * width)))

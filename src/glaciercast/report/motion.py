@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from glaciercast.motion.velocity import Velocity
 
 UNIT = "m/yr"
+WIDTH, TITLE = 11.5, 11
+"""Inches of a figure, points of its title."""
 ARROWS = 24
 """Along the longer side of a map at most."""
 EMPTY = "no colour: no vector that is believed"
@@ -58,7 +60,7 @@ def pair_figure(
     dates
         Of both acquisitions; what `pandas.Timestamp` reads.
     note
-        A line below the title, such as what speaks against the pair.
+        Below the title, such as what speaks against the pair; wrapped to the width of the figure.
 
     Raises
     ------
@@ -68,7 +70,9 @@ def pair_figure(
     for name, values, box in (("the scene", image, scene), ("the velocity", velocity.vx, at)):
         _check(name, values, box)
     height, width = image.shape
-    figure = style.new_figure(11.5, float(np.clip(5.0 * height / width, 2.4, 7.0)) + 1.6, layout="compressed")
+    head = [_title(dates, velocity), *([style.wrapped(note, WIDTH, TITLE)] if note else [])]
+    tall = float(np.clip(5.0 * height / width, 2.4, 7.0)) + 1.4 + 0.2 * len("\n".join(head).splitlines())
+    figure = style.new_figure(WIDTH, tall, layout="compressed")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     shown = (
         (velocity.speed, vectors.SPEED_MAP, f"speed ({UNIT})", "Velocity"),
@@ -82,7 +86,7 @@ def pair_figure(
         panel.set_xlabel("Easting (km)", fontsize=8)
     _arrows(panels[0], velocity, at)
     panels[0].set_ylabel("Northing (km)", fontsize=8)
-    figure.suptitle("\n".join([_title(dates, velocity), *([note] if note else [])]), fontsize=11, x=0.01, ha="left")
+    figure.suptitle("\n".join(head), fontsize=TITLE, x=0.01, ha="left")
     figure.legend(
         handles=[_empty_key(), style.hatch_key("no data in the scene"), *vectors.outline_key(ice)], loc="outside lower left", ncols=3
     )
@@ -116,12 +120,12 @@ def series_figure(path: Path, series: xr.Dataset, fit: xr.Dataset, ice: np.ndarr
     chosen = np.isfinite(vx).all(axis=0) & (True if ice is None else ice)
     if not chosen.any():
         raise InputError("series figure: expected pixels of the ice that have a series, found none")
-    figure = style.new_figure(11.5, 7.8)
+    figure = style.new_figure(WIDTH, 7.8)
     parts = figure.subplot_mosaic([["speed", "speed"], ["seen", "seen"], ["mean", "closure"]], height_ratios=[2.2, 0.7, 3.6])
     where = "over all pixels" if ice is None else "over the ice"
     error = (np.hypot(series["vx_error"], series["vy_error"]) / np.sqrt(2)).values[:, chosen]
     bounds = series["time_bounds"].values
-    _by_time(parts["speed"], bounds, np.median(np.hypot(vx, vy)[:, chosen], axis=1), np.median(error, axis=1), where)
+    _by_time(parts["speed"], bounds, np.median(np.hypot(vx, vy)[:, chosen], axis=1), _medians(error), where)
     _seen(parts["seen"], parts["speed"], bounds, series["vx_observed"].values[:, chosen].mean(axis=1), where)
     mean = np.hypot(vx.mean(axis=0), vy.mean(axis=0))
     for panel, values, colours, label, words in (
@@ -134,7 +138,7 @@ def series_figure(path: Path, series: xr.Dataset, fit: xr.Dataset, ice: np.ndarr
         panel.set_title(words, fontsize=9)
         panel.set_xlabel("Easting (km)", fontsize=8)
     parts["mean"].set_ylabel("Northing (km)", fontsize=8)
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(title, fontsize=TITLE, x=0.01, ha="left")
     figure.legend(handles=[style.hatch_key("too few pairs for a series"), *vectors.outline_key(ice)], loc="outside lower left", ncols=2)
     return _written(figure, path)
 
@@ -201,13 +205,23 @@ def _empty_key() -> Any:
     return Patch(facecolor="#808080", edgecolor="black", linewidth=0.5, label=EMPTY)
 
 
+def _medians(values: np.ndarray) -> np.ndarray:
+    """Return the median over the finite values of each step, (step, pixel) → (step,); NaN where there is none."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    known = np.isfinite(finite).any(axis=1)
+    medians = np.full(len(values), np.nan)
+    medians[known] = np.nanmedian(finite[known], axis=1)
+    return medians
+
+
 def _by_time(panel: Axes, bounds: np.ndarray, speed: np.ndarray, error: np.ndarray, where: str) -> None:
-    """Draw a median speed at the middle of its steps, with a band of 1 σ."""
+    """Draw a median speed at the middle of its steps, with a band of 1 σ where an error is known."""
     middle = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) / 2
     band = "± 1 σ of a component of a pixel (median)"
     panel.fill_between(middle, speed - error, speed + error, color=style.NETWORK_COLOURS[5], alpha=0.4, linewidth=0, label=band)
     panel.plot(middle, speed, color=style.NETWORK_COLOURS[0], linewidth=1.4, label=f"median speed {where}")
-    highest = min(float((speed + error).max()), 2 * float(speed.max()))  # a step without pairs may have any error
+    most = np.max(speed + error, where=np.isfinite(error), initial=speed.max())
+    highest = min(float(most), 2 * float(speed.max()))  # a step without pairs may have any error
     panel.set_ylim(0, 1.1 * highest or 1.0)
     panel.set_ylabel(f"speed ({UNIT})", fontsize=8)
     panel.tick_params(labelsize=7, labelbottom=False)

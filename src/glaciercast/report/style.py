@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
@@ -22,6 +23,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 VALUE_MAP = "cividis"
 ERROR_MAP = "RdBu_r"
 UNOBSERVED_FACE, UNOBSERVED_LINES = "#dcdcdc", "#8c8c8c"
+POINTS_PER_INCH = 120
+"""Characters of 1 pt that are written in an inch; of 8 pt an eighth of that."""
 
 # Labels come from users' files: "$" is a character here, not the start of a formula.
 RC: Any = {
@@ -59,6 +62,11 @@ def new_figure(width: float, height: float, layout: Literal["constrained", "comp
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout=layout)
+
+
+def wrapped(words: str, width: float, size: float) -> str:
+    """Return words in lines that fit `width` inches at a font size of `size` points."""
+    return "\n".join(textwrap.wrap(words, int(POINTS_PER_INCH * width / size)))
 
 
 def label(variable: str) -> str:

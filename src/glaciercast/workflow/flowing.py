@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LAST_INPUT = "persistence"
 """Whose forecast is the last input: where it is kept, flow begins there."""
+WHOLE = "the last input counts as observed at every pixel, as a benchmark does not keep where it was"
+"""What is to be told where flow begins at the last input."""
 
 
 class _FlowOf(Config):
@@ -75,7 +77,7 @@ def plot_flow(run: str | Path, out: str | Path) -> dict[str, Any]:
     -------
     dict
         ``run``, ``variable``, ``issue_time``, ``steps`` (in words), ``pixel_m``, ``spacing_px``, ``no_flow`` and ``models`` (as `scores`
-        returns them), ``note`` (what flow between such scenes is, and is not) and ``figure``.
+        returns them), ``note`` (what flow between such scenes is, and is not; `WHOLE` where it holds) and ``figure``.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def plot_flow(run: str | Path, out: str | Path) -> dict[str, Any]:
             "pixel_m": abs(window.at.resolution.x),
             "spacing_px": flows.SPACING,
             **scores(found, window.observed, abs(window.at.resolution.x)),
-            "note": flows.CAVEAT,
+            "note": "; ".join([flows.CAVEAT, *([WHOLE] if np.isnat(window.times[0]) else [])]),
         }
         summary["figure"] = str(_draw(folder, window, found, summary, results))
         runs.write_json(folder / "results" / "flow.json", summary)
@@ -131,7 +133,7 @@ def read_window(path: Path, variable: str) -> Window:
 
 
 def step_words(times: np.ndarray) -> list[str]:
-    """Return what each flow leads from and to, such as ``2019-10 → 2019-11``."""
+    """Return what each flow leads from and to, such as ``2019-10-01 → 2019-11-01``."""
     named = ["last input" if np.isnat(time) else f"{pd.Timestamp(time):%Y-%m-%d}" for time in times]
     return [f"{first} → {second}" for first, second in itertools.pairwise(named)]
 
@@ -183,7 +185,7 @@ def _draw(folder: Path, window: Window, found: dict[str, list[Flow]], summary: d
 
     ranked = sorted((name for name in found if name in results["models"]), key=lambda name: results["models"][name]["mse"])
     kinds = {kind: [name for name in ranked if results["models"][name]["kind"] == kind][:1] for kind in ("baseline", "network")}
-    rows = {"truth": FlowRow(window.frames["truth"][:-1], found["truth"], summary["no_flow"]["by_step_px"])}
+    rows = {"truth": FlowRow(window.frames["truth"][:-1], found["truth"], summary["no_flow"]["by_step_px"], window.observed)}
     for name in (*kinds["baseline"], *kinds["network"]):
         rows[name] = FlowRow(window.frames[name][:-1], found[name], summary["models"][name]["by_step_px"])
     label = style.with_units(style.label(results["variable"]), results["units"])
@@ -191,5 +193,5 @@ def _draw(folder: Path, window: Window, found: dict[str, list[Flow]], summary: d
     path = folder / "figures" / "flow.png"
     path.parent.mkdir(exist_ok=True)
     with whole(path) as partial:
-        flow_figure(rows, window.at, summary["steps"], label, title).savefig(partial, format="png", facecolor="white")
+        flow_figure(rows, window.at, summary["steps"], label, title, summary["note"]).savefig(partial, format="png", facecolor="white")
     return path

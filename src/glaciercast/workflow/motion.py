@@ -72,8 +72,8 @@ def motion_between(first: str | Path, second: str | Path, out: str | Path, setti
     -------
     dict
         ``first``, ``second``, ``dates``, ``days``, ``vectors``, ``valid_share``, ``concern`` (empty if there is none), ``stable_ground``
-        (None without an outline), ``median_speed`` (m/yr; with ``pixels`` ``median_displacement``), ``quality``,
-        ``files`` and ``figures``.
+        (None without an outline), ``median_speed`` and ``median_speed_ice`` (m/yr; the latter None without an outline; with ``pixels``
+        ``median_displacement``), ``quality``, ``files`` and ``figures``.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def _velocity(first: Picture, second: Picture, ground: _Ground, settings: Motion
     return {
         "dates": [str(date) for date in dates],
         "days": (dates[1] - dates[0]).total_seconds() / 86400,
-        **found.facts(),
+        **found.facts(ice),
         "quality": measured.to_json(),
         "files": [str(path) for path in motion_files.write_rasters(found, dates, folder / "velocity")],
         "figures": [str(pair), str(spread)],

@@ -12,14 +12,12 @@ from glaciercast.config import Config
 from glaciercast.errors import InputError
 from glaciercast.motion.inversion import InversionConfig
 from glaciercast.motion.pairs_choice import OwnConfig
-from glaciercast.progress import note
+from glaciercast.motion.surge import SurgeRule
+from glaciercast.workflow import motion_told
+from glaciercast.workflow.motion_told import PUBLISHED
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from glaciercast.motion.gnss import Station
-
-PUBLISHED = "itslive"
 
 
 class CubeMotionConfig(Config):
@@ -27,6 +25,7 @@ class CubeMotionConfig(Config):
 
     own: OwnConfig = OwnConfig()
     inversion: InversionConfig = InversionConfig()
+    surge: SurgeRule = SurgeRule()
 
 
 class _Job(Config):
@@ -70,8 +69,9 @@ def motion_in_cube(
     Returns
     -------
     dict
-        ``cube``, ``own`` (`motion.pairs_cube.write_own`), ``series`` (source → `motion.series.write_series`), ``merged``, ``agreement``
-        (what is compared → `motion.comparison.Agreement`: own pairs with ITS_LIVE's, and each series with the stations) and ``figures``.
+        ``cube``, ``own`` (`motion.pairs_cube.write_own`), ``series`` (source → `motion.series.write_series`), ``merged``
+        (`motion.merging.merge`), ``surges`` (source → those of the median speed of the ice), ``agreement`` (what is compared →
+        `motion.comparison.Agreement`: own pairs with ITS_LIVE's, and each series with the stations) and ``figures``.
 
     Raises
     ------
@@ -79,13 +79,13 @@ def motion_in_cube(
         If no pair counts, the cube was tracked otherwise, or there are no two series to merge.
     """
     settings, path = settings or CubeMotionConfig(), store.locate(cube)
-    stations = None if gnss is None else _stations(Path(gnss))
+    stations = None if gnss is None else motion_told.stations(path, Path(gnss))
     if out is None:
         return _work(path, settings, until, merge, replace, stations)
     job = _Job(cube=str(path), until=str(until), merge=merge, gnss=None if gnss is None else str(gnss), settings=settings)
     with runs.run_folder(out, "motion", job) as folder:
         summary = _work(path, settings, until, merge, replace, stations)
-        summary["figures"] = [str(figure) for figure in _figures(path, folder / "figures", list(summary["series"]))]
+        summary["figures"] = [str(figure) for figure in motion_told.figures(path, folder / "figures", list(summary["series"]))]
         runs.write_json(folder / "results" / "motion.json", summary)
     return summary
 
@@ -99,9 +99,6 @@ def _work(
     sources = ["own", *([PUBLISHED] if (path / "velocity" / PUBLISHED).is_dir() else [])]
     if merge and PUBLISHED not in sources:
         raise InputError(f"{path}: expected /velocity/{PUBLISHED} beside the own velocities to merge both, found none")
-    if replace:
-        for made in store.series_groups(path):
-            store.drop_group(path, made)
     own = write_own(path, settings.own, until, replace)
     series = {source: write_series(path, source, settings.inversion, until) for source in sources}
     merged = _merged(path, sources) if merge else None
@@ -110,68 +107,16 @@ def _work(
         "own": own,
         "series": series,
         "merged": merged,
-        "agreement": _agreement(path, sources, stations),
+        "surges": motion_told.surges(path, settings.surge, sources),
+        "agreement": motion_told.agreement(path, sources, [*sources, *(["merged"] if merge else [])], stations),
         "figures": [],
     }
-
-
-def _stations(path: Path) -> list[Station]:
-    from glaciercast.motion import gnss
-
-    return gnss.read(path)
-
-
-def _agreement(path: Path, sources: list[str], stations: Sequence[Station] | None) -> dict[str, Any]:
-    """Return how far own pairs agree with the published ones, and each series with the stations, where they share ground and time."""
-    from glaciercast.motion import comparison, gnss
-
-    velocity = store.open_cube(path)["velocity"]
-    found = {}
-    if PUBLISHED in sources:
-        own, published = (velocity[source].to_dataset() for source in ("own", PUBLISHED))
-        try:
-            found[f"own pairs less {PUBLISHED}"] = comparison.compare(own, published).agreement().to_json()
-        except InputError as error:
-            note(str(error))
-    for source in sources if stations else []:
-        table = gnss.compare(velocity[f"{source}_series"].to_dataset(), stations or [])
-        found[f"{source} series less GNSS"] = gnss.agreement_of(table).to_json()
-    return found
 
 
 def _merged(path: Path, sources: list[str]) -> dict[str, Any]:
     from glaciercast.motion.merging import merge
 
     return merge(path, sources)
-
-
-def _figures(path: Path, folder: Path, sources: list[str]) -> list[Path]:
-    from glaciercast.report.motion import series_figure
-
-    tree = store.open_cube(path)
-    folder.mkdir(exist_ok=True)
-    made = []
-    for source in sources:
-        series, fit = (tree["velocity"][f"{source}_{part}"].to_dataset() for part in ("series", "series_fit"))
-        ice = _ice(tree, series)
-        if not (series["vx"].notnull().any("time").values & (True if ice is None else ice)).any():
-            note(f"/velocity/{source}_series: has no pixel of the ice, so that there is nothing to draw")
-            continue
-        made.append(folder / f"{source}_series.png")
-        series_figure(made[-1], series, fit, ice, f"{source}: {tree.attrs.get('title', path.name)}")
-    return made
-
-
-def _ice(tree: xr.DataTree, series: xr.Dataset) -> Any:
-    """Return where the ice of ``/terrain`` is on the grid of a series, bool (y, x), or None where it is not known."""
-    from glaciercast import grid
-    from glaciercast.sources import warp
-
-    terrain = tree["terrain"].to_dataset() if "terrain" in tree.children else None
-    if terrain is None or "ice" not in terrain:
-        return None
-    ice = terrain["ice"].values.astype("uint8")
-    return warp.onto(ice, grid.of(terrain, "/terrain"), grid.of(series, "series"), "class", 0) > 0
 
 
 def read_cube_motion_config(options: Mapping[str, Any], by_search: bool = False) -> CubeMotionConfig:
