@@ -1,7 +1,7 @@
 """Image pairs → a regular series of velocity, by weighted, robust, smoothed inversion of each pixel.
 
 A pair observes the mean velocity between its two dates. Velocity is linear in time between the edges of the steps, where it is x; with A
-of what each pair sees of x (`network.Network`), x minimises
+of what each pair sees of x (`network.Network`), x minimises::
 
     Σ ρ(|vₙ − (A x)ₙ| / (s σₙ)) + Σ λ/s² (x[k+1] − x[k])² / Δt[k]
 

@@ -109,7 +109,7 @@ def sums(images: Deformed, nodes: Lattice, sigma: float) -> np.ndarray:
 
 
 def block_scores(images: Deformed, block: int) -> np.ndarray:
-    """Return Σ gx·d and Σ gy·d over blocks of `block`² pixels, float32 (block y, block x, 2)."""
+    """Return Σ gx·d and Σ gy·d over square blocks of `block` pixels a side, float32 (block y, block x, 2)."""
     height, width = images.first.shape
     out = np.zeros((-(-height // block), -(-width // block), 2), "float32")
     banded(lambda low, high: kernels.scores(images.first, images.second, images.seen, block, low, high, out), out.shape[0], 8)

@@ -250,7 +250,7 @@ def surfaces(first, second, usable1, usable2, half, rows, columns, moved, lowest
         Whole displacement (columns, rows) that is assumed at each node, int64 (2, node y, node x); half of it applies to each image.
     shifts
         Further displacements along each axis that are compared, growing, int64. Entry (v, u) compares first[i, j] with
-        second[i + moved + `shifts`[v], j + moved + `shifts`[u]] over pixels that are usable in both (Padfield 2012, by direct sums).
+        second[i + moved + shifts[v], j + moved + shifts[u]] over pixels that are usable in both (Padfield 2012, by direct sums).
     out
         −1 where nothing can be compared.
     """

@@ -43,7 +43,7 @@ class StableGround(NamedTuple):
 
 
 def nmad(values: np.ndarray) -> float:
-    """Return the normalised median absolute deviation, 1.4826 · median |v − median v|, of what is no NaN (NaN where all is).
+    """Return the normalised median absolute deviation, 1.4826 times the median of abs(v − median v), of what is no NaN (NaN where all is).
 
     The standard deviation of Gaussian errors, and hardly moved by the blunders among them (Höhle & Höhle, 2009, ISPRS J. 64, 398).
     """
