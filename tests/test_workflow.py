@@ -29,8 +29,7 @@ from glaciercast.patches import series as serieses
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.report.tables import winner_sentence
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import showcase, steps
-from glaciercast.workflow import workbench as benches
+from glaciercast.workflow import scored, showcase, steps
 from glaciercast.workflow.workbench import BASELINES, Workbench
 
 SETTINGS = workflow.BenchmarkConfig(
@@ -57,7 +56,7 @@ def workbench(cube, tmp_path):
 
 
 def test_the_baselines_in_the_table_equal_plain_numpy(cube, tmp_path):
-    results = workflow.benchmark(cube, tmp_path / "bench", SETTINGS.model_copy(update={"models": ()}))
+    results = workflow.benchmark(cube, tmp_path / "bench", SETTINGS.model_copy(update={"models": ()}), final=True)
     aligned = store.open_cube(cube)["aligned"].to_dataset().load()
     values, seen = aligned.ndsi.values.astype("float64"), aligned.ndsi_observed.values
     first, last = (int(np.flatnonzero(aligned.time.dt.strftime("%Y-%m").values == month)[0]) for month in results["split"]["test"])
@@ -192,7 +191,7 @@ def test_a_pixel_first_seen_in_a_test_target_is_scored_for_every_model(scenes, t
         scenes.add(f"{month.year}{month.month:02d}15", 0.1 + 0.01 * (number % 12), corner if number < N_MONTHS - 2 else 1)
     workflow.build(scenes.save(), tmp_path / "run")
     workflow.align(tmp_path / "run", AlignConfig(fill=False))  # the fill would take the corner from its surroundings
-    results = workflow.benchmark(tmp_path / "run", tmp_path / "bench", SETTINGS.model_copy(update={"models": ()}))
+    results = workflow.benchmark(tmp_path / "run", tmp_path / "bench", SETTINGS.model_copy(update={"models": ()}), final=True)
     assert all(np.isfinite(model["mse"]) for model in results["models"].values())
     assert results["models"]["same_season"]["mse"] > results["models"]["climatology"]["mse"]  # mean of all months against that of the month
 
@@ -229,7 +228,7 @@ def test_a_benchmark_killed_in_training_ends_as_if_it_had_not_been(cube, tmp_pat
 
 
 def test_results_keep_what_a_sceptic_asks_for(cube, tmp_path):
-    results = workflow.benchmark(cube, tmp_path / "bench", SETTINGS)
+    results = workflow.benchmark(cube, tmp_path / "bench", SETTINGS, final=True)
     kept = json.loads((tmp_path / "bench" / "results" / "benchmark.json").read_text())
     assert kept == json.loads(json.dumps(results))
     assert kept["split"]["gap_steps"] == 2 + 1 - 1 + 1
@@ -237,7 +236,7 @@ def test_results_keep_what_a_sceptic_asks_for(cube, tmp_path):
         model["skill_interval"] is None for model in kept["models"].values()
     )
     cell = json.loads((tmp_path / "bench" / "cells" / "unet_time+climatology.test.json").read_text())
-    assert len(cell["sums"]["weight"]) == kept["split"]["windows"]["test"]
+    assert len(cell["scores"]["sums"]["weight"]) == kept["split"]["windows"]["test"]
     page = workflow.report(tmp_path / "bench")["report"]
     html = Path(page).read_text(encoding="utf-8")
     assert winner_sentence(kept) in unescape(html) and "No interval is given" in html
@@ -331,7 +330,7 @@ def small_demo(scenes, monkeypatch):
 def test_an_interrupted_demo_goes_on_where_it_stopped(small_demo, tmp_path, monkeypatch):
     calls, overrides = small_demo
     with monkeypatch.context() as patch:
-        patch.setattr(benches, "score", _interrupt_after(1, benches.score))
+        patch.setattr(scored, "score", _interrupt_after(1, scored.score))
         with pytest.raises(KeyboardInterrupt):
             workflow.demo(tmp_path / "demo", overrides)
     assert calls == ["simulate", "simulated", "real"] and not runs.is_complete(tmp_path / "demo")
@@ -350,10 +349,10 @@ def test_an_interrupted_demo_goes_on_where_it_stopped(small_demo, tmp_path, monk
 def _interrupt_after(number, work):
     done = []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **named):
         if len(done) == number:
             raise KeyboardInterrupt
-        done.append(work(*arguments))
+        done.append(work(*arguments, **named))
         return done[-1]
 
     return interrupted

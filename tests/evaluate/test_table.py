@@ -1,10 +1,13 @@
-"""What results tell of stated quantiles: CRPS, coverage and width by lead, in numbers and in a line."""
+"""What results tell: skill against every baseline, and of stated quantiles CRPS, coverage and width by lead, in numbers and in a line."""
 
 import numpy as np
 import pytest
+from tests.forecast.made import series
 
 from glaciercast.evaluate import table
+from glaciercast.patches import splits
 from glaciercast.stats.probabilistic import QuantileSums
+from glaciercast.stats.scores import ErrorSums
 
 LEVELS = (0.05, 0.5, 0.95)
 
@@ -35,3 +38,41 @@ def test_each_model_that_states_quantiles_has_its_line():
     assert second == f"b+calibrated: CRPS {wide['crps']:.4g}; its 90% interval holds 75.0% of the truths (75.0%, – by lead), " + (
         "before calibration 50.0%"
     )
+
+
+def test_a_model_is_set_against_every_baseline(tmp_path):
+    made = series(tmp_path, steps=24)
+    split = splits.by_time(24, n_input=3, n_target=1, history=5, fractions=(0.4, 0.2, 0.4))
+    rng, n = np.random.default_rng(0), len(split.issues("test"))
+    truth = rng.random((n, 1, 30))
+    errors = {
+        name: ErrorSums.of(truth + scale * rng.normal(size=truth.shape) + 0.1, truth, np.ones_like(truth))
+        for name, scale in {"persistence": 0.3, "climatology": 0.2, "network": 0.1}.items()
+    }
+    facts = {name: {"kind": "network" if name == "network" else "baseline"} for name in errors}
+    found = table.build(made, split, errors, facts, {"name": "made"})
+    model = found["models"]["network"]
+    assert found["best_baseline"] == "climatology" and model["bias"] == pytest.approx(errors["network"].bias())
+    for name in ("persistence", "climatology"):
+        assert model["skills"][name]["skill"] == pytest.approx(1 - errors["network"].mse() / errors[name].mse())
+    assert model["skill"] == model["skills"]["climatology"]["skill"] and model["skill_interval"] is None  # too few time blocks
+    assert found["models"]["climatology"]["skills"]["climatology"] == {"skill": 0.0, "interval": None}
+    pairs = {(each["model"], each["other"]): each for each in found["differences"]}
+    assert set(pairs) == {("persistence", "climatology"), ("persistence", "network"), ("climatology", "network")}
+    assert pairs["climatology", "network"]["mse"] == pytest.approx(errors["climatology"].mse() - errors["network"].mse())
+    assert {each["interval"] for each in pairs.values()} == {None}
+
+
+def test_with_enough_time_blocks_figures_have_intervals(tmp_path):
+    made = series(tmp_path, steps=140, shape=(8, 8))
+    split = splits.by_time(140, n_input=1, n_target=1, history=5, fractions=(0.3, 0.1, 0.6))
+    n = len(split.issues("test"))
+    squared = np.random.default_rng(0).gamma(2, size=(n, 1))
+    weight = np.ones((n, 1))
+    errors = {name: ErrorSums(weight, share * squared, weight, weight) for name, share in {"persistence": 1.0, "network": 0.5}.items()}
+    found = table.build(made, split, errors, {"persistence": {"kind": "baseline"}, "network": {"kind": "network"}}, {"name": "made"})
+    model = found["models"]["network"]
+    assert found["clusters"] >= 8 and model["skill_interval"] == pytest.approx((0.5, 0.5))  # paired: half of whatever it is
+    assert model["mse"] == pytest.approx(0.5 * squared.mean()) and model["mse_interval"][0] < model["mse"] < model["mse_interval"][1]
+    low, high = found["differences"][0]["interval"]
+    assert (low, high) == pytest.approx(model["mse_interval"])  # the difference is the other half

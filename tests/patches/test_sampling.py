@@ -233,3 +233,21 @@ def test_patch_origins_refuse_a_scene_smaller_than_a_patch_and_no_stride() -> No
         sampling.patch_origins((50, 50), 64, 10)
     with pytest.raises(InputError, match="stride: expected at least 1 pixel, found 0"):
         sampling.patch_origins((50, 50), 10, 0)
+
+
+def test_windows_that_are_chosen_are_those_of_the_whole_listing(cache):
+    whole, some = dataset(cache, [2, 4, 7]), dataset(cache, [2, 4, 7], chosen=np.array([1, 4, 5]))
+    assert len(some) == 3 and some.scenes == [1, 0, 2]
+    for mine, theirs in zip(some.__getitems__([0, 2]), whole.__getitems__([1, 5]), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    issues, origins = some.places([0, 1, 2])
+    assert issues.tolist() == [2, 7, 7] and origins.tolist() == [[2, 3], [0, 0], [2, 3]]
+
+
+def test_origins_within_a_mask_are_those_of_a_loop():
+    mask = np.random.default_rng(4).random((20, 24)) > 0.05
+    origins = sampling.patch_origins(mask.shape, 4, 1)
+    looped = [[row, column] for row, column in origins.tolist() if mask[row : row + 4, column : column + 4].all()]
+    assert sampling.origins_within(origins, mask, 4).tolist() == looped and 0 < len(looped) < len(origins)
+    with pytest.raises(InputError, match="a part holds no whole patch of 12 pixels"):
+        sampling.origins_within(sampling.patch_origins(mask.shape, 12, 1), mask, 12)

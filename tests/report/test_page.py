@@ -142,3 +142,12 @@ def test_unusable_figures_are_refused_before_anything_is_written(tmp_path: Path,
         with pytest.raises(InputError, match=words):
             write_page(tmp_path / "out" / "report.html", make_results(), figures, [], {})
     assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_the_validation_part_are_said_to_be_for_choosing(tmp_path: Path, make_results: Maker) -> None:
+    html = {
+        part: write_page(tmp_path / part / "r.html", make_results() | {"part": part}, {}, [], PROVENANCE) for part in ("validation", "test")
+    }
+    choosing, final = (Page(path.read_text(encoding="utf-8")).text for path in html.values())
+    assert "Scores on the validation part" in choosing and "These are scores for choosing" in choosing and "2020-06 to 2021-05" in choosing
+    assert "Scores on the test part" in final and "for choosing" not in final and "2021-11 to 2023-12" in final

@@ -1,8 +1,10 @@
 """Intervals over clusters: right coverage, and a sentence where there are too few."""
 
 import numpy as np
+import pytest
 
 from glaciercast.stats import bootstrap
+from glaciercast.stats.bootstrap import Clusters
 
 
 def test_below_eight_clusters_there_is_a_sentence_and_no_interval():
@@ -32,3 +34,89 @@ def test_the_interval_holds_the_true_skill_about_as_often_as_it_says():
 def test_a_model_that_equals_the_baseline_has_an_interval_of_zero():
     errors = np.random.default_rng(0).random(10)
     assert bootstrap.skill_interval(errors, errors, np.arange(10)) == (0.0, 0.0)
+
+
+def many(n_glaciers, blocks=6, size=3):
+    """Return clusters of forecasts of some glaciers, `size` in each block."""
+    glacier = np.repeat(np.arange(n_glaciers), blocks * size)
+    return Clusters.of(np.tile(np.repeat(np.arange(blocks), size), n_glaciers), glacier)
+
+
+def test_forecasts_of_a_block_are_drawn_together_and_as_many_blocks_as_there_are():
+    counts = many(1, blocks=9, size=3).draws(500, seed=1)
+    assert (counts.reshape(500, 9, 3) == counts.reshape(500, 9, 3)[:, :, :1]).all() and (counts.sum(axis=1) == 27).all()
+    share = counts[:, ::3].mean()
+    assert share == 1 and counts[:, ::3].var() == pytest.approx(1 - 1 / 9, abs=0.05)  # multinomial
+
+
+def test_from_eight_glaciers_on_they_are_drawn_first_and_then_their_blocks():
+    clusters = many(8, blocks=2, size=1)
+    counts = clusters.draws(4000, seed=2).reshape(4000, 8, 2)
+    glacier = counts.sum(axis=2)
+    assert clusters.by_glacier and clusters.independent == 8
+    assert (glacier % 2 == 0).all() and (glacier.sum(axis=1) == 16).all()  # whole glaciers, each with as many blocks as it has
+    assert (glacier / 2).var() == pytest.approx(1 - 1 / 8, abs=0.05)
+    twice = counts[glacier == 4][:, 0]  # a glacier drawn twice: 4 blocks, each of one or the other kind
+    assert twice.var() == pytest.approx(4 * 0.25, abs=0.05)
+
+
+def test_with_fewer_glaciers_all_stay_and_their_blocks_are_drawn():
+    clusters = many(3)
+    counts = clusters.draws(200).reshape(200, 3, 18)
+    assert not clusters.by_glacier and clusters.independent == 18 and (counts.sum(axis=2) == 18).all()
+    assert many(3, blocks=2).draws(10) is None  # six clusters
+
+
+def test_the_spread_between_glaciers_widens_the_interval():
+    rng = np.random.default_rng(3)
+    squared = np.repeat(rng.gamma(2, size=12), 18) * rng.gamma(50, 1 / 50, size=216)
+    apart = bootstrap.estimate(squared, np.ones(216), many(12))
+    pooled = bootstrap.estimate(squared, np.ones(216), Clusters.of(np.arange(216) // 3))
+    assert np.diff(apart.interval)[0] > 2 * np.diff(pooled.interval)[0] and apart.value == pooled.value == squared.mean()
+
+
+def test_a_difference_is_paired():
+    rng = np.random.default_rng(4)
+    weather = np.repeat(rng.gamma(1, size=20), 5)
+    weight = np.ones(100)
+    ours, theirs = weather + 0.1, weather
+    found = bootstrap.difference((ours, weight), (theirs, weight), Clusters.of(np.arange(100) // 5))
+    assert found.value == pytest.approx(0.1) and found.interval == pytest.approx((0.1, 0.1))  # the weather cancels
+    assert np.diff(bootstrap.estimate(ours, weight, Clusters.of(np.arange(100) // 5)).interval)[0] > 0.5
+    assert bootstrap.skill(ours, theirs, Clusters.of(np.arange(100) // 5)).value == pytest.approx(1 - ours.sum() / theirs.sum())
+
+
+def test_seeds_are_told_apart_from_sampling():
+    rng = np.random.default_rng(5)
+    base = rng.gamma(2, size=100)
+    seeds = base * np.array([[0.8], [1.0], [1.2]])
+    clusters = Clusters.of(np.arange(100) // 5)
+    found = bootstrap.estimate(seeds, np.ones((3, 100)), clusters)
+    alone = bootstrap.estimate(base, np.ones(100), clusters)
+    assert found.seeds == 3 and found.seed_spread == pytest.approx(0.2 * base.mean())
+    assert found.value == pytest.approx(alone.value) and found.interval == pytest.approx(alone.interval)
+    assert alone.seed_spread is None and alone.clusters == 20
+    against = bootstrap.difference((seeds, np.ones((3, 100))), (base, np.ones(100)), clusters)
+    assert against.value == pytest.approx(0, abs=1e-12) and against.seed_spread == pytest.approx(0.2 * base.mean())
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not():
+    squared, clusters = np.random.default_rng(6).random(90), many(1, blocks=10, size=9)
+    first, again = (bootstrap.estimate(squared, np.ones(90), clusters) for _ in range(2))
+    assert first == again != bootstrap.estimate(squared, np.ones(90), clusters, seed=1)
+
+
+def test_where_nothing_was_observed_there_is_no_interval():
+    found = bootstrap.estimate(np.zeros(90), np.zeros(90), many(1, blocks=10, size=9))
+    assert np.isnan(found.value) and found.interval is None
+
+
+def test_sentences_say_what_an_interval_is_about():
+    assert bootstrap.sentence(many(1, blocks=3), 5) == bootstrap.interval_sentence(3, 5)
+    assert bootstrap.sentence(many(2, blocks=3), 5).startswith("No interval is given: 2 glaciers hold 6 time blocks of 5 steps together")
+    assert "24 time blocks of 5 steps within 4 glaciers (2,000 replicates): they are about these glaciers at other" in bootstrap.sentence(
+        many(4), 5
+    )
+    assert bootstrap.sentence(many(9), 5).startswith(
+        "95 % intervals by bootstrap over 9 glaciers, and over their 54 time blocks of 5 steps"
+    )

@@ -7,7 +7,6 @@ from scipy.special import ndtr, ndtri
 from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.stats.probabilistic import (
     QuantileSums,
-    SpreadSums,
     crps_ensemble,
     crps_gaussian,
     crps_quantiles,
@@ -144,9 +143,6 @@ def test_merging_parts_equals_one_pass_and_survives_json():
                  QuantileSums.of(quantiles[:, :2], LEVELS, truth[:2], weight[:2]))  # fmt: skip
     assert merged.to_json() == whole.to_json() and QuantileSums.from_json(whole.to_json()).to_json() == whole.to_json()
     assert QuantileSums.from_json(whole.to_json()).coverage(0) == whole.coverage(0) and merged.mean_crps(1) == whole.mean_crps(1)
-    spread = SpreadSums.of(quantiles[2], np.ones_like(truth), truth, weight)
-    parts = [SpreadSums.of(quantiles[2, rows], np.ones_like(truth[rows]), truth[rows], weight[rows]) for rows in (slice(0, 4), slice(4, 6))]
-    assert (parts[0] + parts[1]).ratio() == spread.ratio() == SpreadSums.from_json(spread.to_json()).ratio()
 
 
 def test_pixels_that_were_not_observed_never_count():
@@ -158,13 +154,15 @@ def test_pixels_that_were_not_observed_never_count():
         QuantileSums.of(wild, LEVELS, truth, np.ones_like(weight))
     empty = QuantileSums.of(quantiles, LEVELS, truth, np.zeros_like(weight))
     assert np.isnan(empty.mean_crps()) and np.isnan(empty.coverage()[0.9]) and np.isnan(empty.pit()).all()
-    assert np.isnan(SpreadSums.of(truth, truth, truth, np.zeros_like(weight)).ratio())
 
 
-@pytest.mark.parametrize("count", [2, 5])
-def test_spread_over_error_is_1_for_members_that_the_truth_is_one_of(count):
-    rng = np.random.default_rng(count)
-    centre = rng.normal(size=(50, 2, 30, 30))
-    members, truth = centre + rng.normal(size=(count, *centre.shape)), centre + rng.normal(size=centre.shape)
-    assert SpreadSums.of_members(members, truth, np.ones_like(truth)).ratio() == pytest.approx(1.0, abs=0.01)
-    assert SpreadSums.of(centre, np.full_like(truth, 0.25), truth, np.ones_like(truth)).ratio() == pytest.approx(0.5, abs=0.01)
+def test_variances_and_strata_are_those_of_each_pixel():
+    quantiles, truth, weight = made(forecasts=2)
+    stratum = np.random.default_rng(5).integers(0, 3, (20, 20)).astype("int16")
+    crps = crps_quantiles(quantiles, LEVELS, truth)
+    whole, found = QuantileSums.by_stratum(quantiles, LEVELS, truth, weight, stratum, 3)
+    for number in range(3):
+        np.testing.assert_allclose(found[..., number], (weight * crps * (stratum == number)).sum((2, 3)))
+    np.testing.assert_allclose(whole.crps, (weight * crps).sum((2, 3)))
+    np.testing.assert_allclose(whole.variance, (weight * variance_quantiles(quantiles, LEVELS)).sum((2, 3)))
+    assert whole.spread() == pytest.approx(1)

@@ -5,8 +5,10 @@ import pytest
 import torch
 from tests.forecast.made import series, task
 
+from glaciercast.errors import InputError
+from glaciercast.models import registry
 from glaciercast.models.base import TrainingData
-from glaciercast.patches import splits
+from glaciercast.patches import splits, splits_published, splits_space
 from glaciercast.training import assembled, networks
 from glaciercast.training.config import AugmentConfig, TrainingConfig
 from glaciercast.training.fit import mean_loss
@@ -66,3 +68,40 @@ def test_what_is_solved_for_is_solved_on_patches(made, tmp_path):
     found, split, _ = made
     patches = networks.loader(networks.windows(found, ASKED, split, "validation", 4), SCENES, shuffle=False)
     assert result.val_loss == pytest.approx(mean_loss(model, patches), rel=1e-6)
+
+
+def test_statistics_and_patches_come_from_the_pixels_of_their_part_alone(made):
+    found, times, _ = made
+    split = splits_space.by_space(times, found.shape, 3)
+    asked, mask = task(n_input=2, n_target=1, history=4, patch=3), split.mask("train")
+    data, whole = networks.training_data(found, split), networks.training_data(found, times)
+    assert np.isnan(data.values[..., ~mask]).all() and not data.observed[..., ~mask].any()
+    np.testing.assert_array_equal(data.values[..., mask], whole.values[..., mask])
+    assert data.steps.tolist() == list(times.training_steps)
+    for part in splits.PARTS:
+        windows = networks.windows(found, asked, split, part, 1)
+        covered = np.zeros(found.shape, bool)
+        for row, column in windows.origins:
+            covered[row : row + 3, column : column + 3] = True
+        np.testing.assert_array_equal(covered, split.mask(part))
+        assert windows.issues.tolist() == times.issues(part).tolist()
+    climatology = registry.create("climatology", asked).fit(data)
+    usual = climatology.mean.numpy()  # a pixel of another part has the mean season of those of training
+    np.testing.assert_allclose(usual[..., ~mask], np.repeat(usual[..., mask].mean(-1)[..., None], (~mask).sum(), -1), rtol=1e-5)
+
+
+def test_the_windows_of_the_published_split_are_a_choice_of_all(made):
+    found, split = made[0], splits_published.published(26, n_input=2, n_target=1, history=4)
+    train, test = (networks.windows(found, ASKED, split, part, 2) for part in ("train", "test"))
+    places = {
+        tuple(np.hstack([issue, origin])) for each in (train, test) for issue, origin in zip(*each.places(range(len(each))), strict=True)
+    }
+    assert len(places) == len(train) + len(test) == 22 * 12 and len(test) == round(0.2 * 22 * 12)
+
+
+def test_whole_scenes_are_learnt_on_under_a_split_by_time_alone(made):
+    found, times, _ = made
+    split = splits_space.by_space(times, found.shape, 3)
+    with pytest.raises(InputError, match="loss 'scene': expected a split by time, whose parts hold whole scenes, found 'both'"):
+        networks.windows(found, task(n_input=2, n_target=1, history=4, patch=3), split, "train", 1, "scene")
+    assert networks.describe(found, split)["split_by"] == split.facts() and networks.describe(found, times)["split_by"] == {"kind": "time"}

@@ -20,8 +20,7 @@ from glaciercast.patches import normalise
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.training import networks, saving
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import ModelSpec
-from glaciercast.workflow import workbench as benches
+from glaciercast.workflow import ModelSpec, scored
 from glaciercast.workflow.workbench import Workbench
 
 pytestmark = pytest.mark.slow  # cubes are built and networks trained
@@ -50,7 +49,7 @@ def cube(tmp_path_factory):
 def run(cube, tmp_path_factory):
     """Return the folder and the results of a benchmark with both models, and the workbench on it."""
     folder = tmp_path_factory.mktemp("out") / "bench"
-    results = workflow.benchmark(cube, folder, SETTINGS)
+    results = workflow.benchmark(cube, folder, SETTINGS, final=True)
     return folder, results, Workbench.open(cube, folder, SETTINGS)
 
 
@@ -99,7 +98,7 @@ def test_results_tell_crps_and_coverage_before_and_after(run):
 def test_nothing_is_fitted_or_calibrated_twice(run, monkeypatch):
     folder, results, bench = run
     before = {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*") if path.is_file()}
-    again = benches.score(bench)
+    again = scored.score(bench, final=True)
     assert {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*") if path.is_file()} == before
     assert again["models"] == results["models"]
 

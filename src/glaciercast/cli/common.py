@@ -126,10 +126,11 @@ def box(text: str) -> tuple[float, float, float, float]:
 
 def benchmark_text(result: dict[str, Any]) -> str:
     """Return the benchmark table for a terminal."""
-    from glaciercast.evaluate import table
+    from glaciercast.evaluate import card, table
     from glaciercast.report import tables
 
-    return "\n".join([tables.text_table(result), *table.band_lines(result), result["split"]["text"]])
+    part = f"Scored on the {result['part']} part." + (f" {card.CHOOSING}" if result["part"] == "validation" else "")
+    return "\n".join([tables.text_table(result), *table.band_lines(result), result["split"]["text"], *card.seals(result), part])
 
 
 def forecast_text(result: dict[str, Any]) -> str:

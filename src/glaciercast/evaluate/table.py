@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from glaciercast import grid
 from glaciercast.errors import GlaciercastError
@@ -13,6 +12,7 @@ from glaciercast.patches.series import Series
 from glaciercast.patches.splits import PARTS, TimeSplit
 from glaciercast.schema import ALIGNED
 from glaciercast.stats import bootstrap
+from glaciercast.stats.bootstrap import Clusters
 from glaciercast.stats.probabilistic import QuantileSums
 from glaciercast.stats.scores import ErrorSums, skill
 
@@ -28,7 +28,7 @@ def build(
         Model → error sums on the test part.
     facts
         Model → ``kind`` (baseline or network), ``parameters``, ``train_seconds``, ``residual``; ``bands`` where it states quantiles, and
-        ``uncalibrated_bands`` where they are calibrated (see `bands`).
+        ``uncalibrated_bands`` where they are calibrated (see `bands`); ``figures``, all others (`figures.report`).
     site
         Name, title, note, attribution and whether it is a glacier.
 
@@ -45,21 +45,24 @@ def build(
     best = min(baselines, key=lambda name: sums[name].mse())
     leads = range(split.n_target)
     best_by_lead = [min(baselines, key=lambda name, lead=lead: sums[name].mse(lead)) for lead in leads]  # type: ignore[misc]
-    clusters = bootstrap.time_blocks(split.issues("test"), split.gap)
+    clusters = Clusters.of(bootstrap.time_blocks(split.issues("test"), split.gap))
     models = {}
     for name, result in sums.items():
-        interval = bootstrap.skill_interval(result.squared.sum(1), sums[best].squared.sum(1), clusters) if name != best else None
+        skills = {base: _against(result, sums[base], clusters if name != base else None) for base in baselines}
         models[name] = {
             **facts[name],
             "mse": _known(result.mse()),
+            "mse_interval": bootstrap.estimate(result.squared.sum(1), result.weight.sum(1), clusters).interval,
             "mae": _known(result.mae()),
+            "bias": _known(result.bias()),
             "mse_by_lead": [_known(result.mse(lead)) for lead in leads],
             "mae_by_lead": [_known(result.mae(lead)) for lead in leads],
-            "skill": _known(skill(result.mse(), sums[best].mse())),
+            "bias_by_lead": [_known(result.bias(lead)) for lead in leads],
+            "skill": skills[best]["skill"],
             "skill_by_lead": [_known(skill(result.mse(lead), sums[best_by_lead[lead]].mse(lead))) for lead in leads],
-            "skill_interval": interval,
+            "skill_interval": skills[best]["interval"],
+            "skills": skills,
         }
-    n_clusters = len(np.unique(clusters))
     variable = series.variables[0]
     return {
         "site": {**site, "crs": grid.crs_name(series.geobox), "resolution": abs(series.geobox.resolution.x)},
@@ -68,12 +71,29 @@ def build(
         "split": describe_split(series, split),
         "leads": [lead + 1 for lead in leads],
         "lead_label": "months" if series.attributes["cadence"] == "MS" else f"steps of {series.attributes['cadence']}",
-        "clusters": n_clusters,
-        "interval_note": bootstrap.interval_sentence(n_clusters, split.gap),
+        "clusters": clusters.independent,
+        "interval_note": bootstrap.sentence(clusters, split.gap),
         "best_baseline": best,
         "best_baseline_by_lead": best_by_lead,
         "models": models,
+        "differences": _differences(sums, clusters),
     }
+
+
+def _differences(sums: Mapping[str, ErrorSums], clusters: Clusters) -> list[dict[str, Any]]:
+    """Return by how much the MSE of each model is above that of each one after it, with the paired interval."""
+    found = []
+    for model, other in itertools.combinations(sums, 2):
+        ours, theirs = ((each.squared.sum(1), each.weight.sum(1)) for each in (sums[model], sums[other]))
+        apart = bootstrap.difference(ours, theirs, clusters)
+        found.append({"model": model, "other": other, "mse": _known(apart.value), "interval": apart.interval})
+    return found
+
+
+def _against(model: ErrorSums, base: ErrorSums, clusters: Clusters | None) -> dict[str, Any]:
+    """Return the skill against a baseline, and its interval unless it is the model itself."""
+    interval = None if clusters is None else bootstrap.skill(model.squared.sum(1), base.squared.sum(1), clusters).interval
+    return {"skill": _known(skill(model.mse(), base.mse())), "interval": interval}
 
 
 def bands(sums: QuantileSums) -> dict[str, Any]:

@@ -104,29 +104,40 @@ class PatchDataset(Windows):
         Normalised channels that do not change with time, float32 (S, Y, X); None: there are none.
     with_target
         False in a forecast: nothing after the issue step is read.
+    chosen
+        Numbers issue · patches + patch of the windows that are kept, int64 (window,); None: all.
     """
 
     def __init__(
         self, cache: Cache, issues: np.ndarray, origins: np.ndarray, task: WindowShape, season: np.ndarray, season_index: np.ndarray,
         size: tuple[int, int], statics: np.ndarray | None = None, with_target: bool = True,
+        chosen: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.statics = np.zeros((0, *cache.shape), "float32") if statics is None else statics
         self.cache, self.task, self.size, self.with_target = cache, task, size, with_target
         self.issues, self.origins = np.asarray(issues, "int64"), np.asarray(origins, "int64")
         self.season, self.season_index = torch.from_numpy(season), torch.from_numpy(season_index)
+        self.chosen = chosen
 
     def __len__(self) -> int:
-        return len(self.issues) * len(self.origins)
+        return len(self.issues) * len(self.origins) if self.chosen is None else len(self.chosen)
 
     @property
     def scenes(self) -> list[int]:
         """Number of windows of each issue step, in the order of the windows."""
-        return [len(self.origins)] * len(self.issues)
+        if self.chosen is None:
+            return [len(self.origins)] * len(self.issues)
+        return list(map(int, np.bincount(self.chosen // len(self.origins), minlength=len(self.issues))))
+
+    def places(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the issue steps, int64 (window,), and origins, int64 (window, 2), of the windows `indices`."""
+        numbers = np.asarray(indices, "int64")
+        issue, patch = np.divmod(numbers if self.chosen is None else self.chosen[numbers], len(self.origins))
+        return self.issues[issue], self.origins[patch]
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return the windows `indices` as one batch; index = issue · patches + patch."""
-        issue, patch = np.divmod(np.asarray(indices, "int64"), len(self.origins))
-        steps, origin = self.issues[issue], self.origins[patch]
+        """Return the windows `indices` as one batch; index = issue · patches + patch where none is left out."""
+        steps, origin = self.places(indices)
         history, n_target, n = self.task.history, self.task.n_target, len(self.task.variables)
         extent = history + (n_target if self.with_target else 0)
         block = torch.from_numpy(self.cache.gather(steps - history + 1, origin[:, 0], origin[:, 1], extent, *self.size))
@@ -194,6 +205,23 @@ def patch_origins(shape: tuple[int, int], patch: int, stride: int) -> np.ndarray
         raise InputError(f"the scene is {shape[0]}×{shape[1]} pixels, smaller than a patch of {patch}")
     rows, cols = (sorted({*range(0, size - patch + 1, stride), size - patch}) for size in shape)
     return np.array([(row, col) for row in rows for col in cols], dtype="int64")
+
+
+def origins_within(origins: np.ndarray, mask: np.ndarray, patch: int) -> np.ndarray:
+    """Return those of the origins, int64 (patch, 2), whose patch lies wholly in `mask`, bool (y, x).
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    outside = np.pad(np.cumsum(np.cumsum(~mask, axis=0), axis=1), ((1, 0), (1, 0)))
+    first, last = origins.T, origins.T + patch
+    held = outside[last[0], last[1]] - outside[first[0], last[1]] - outside[last[0], first[1]] + outside[first[0], first[1]]
+    if not (held == 0).any():
+        raise InputError(f"split by space: a part holds no whole patch of {patch} pixels; use smaller patches or fewer blocks")
+    kept: np.ndarray = origins[held == 0]
+    return kept
 
 
 def _as_is(batch: Any) -> Any:

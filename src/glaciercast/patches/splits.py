@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, model_validator
 
 from glaciercast.config import Config
@@ -15,6 +16,9 @@ from glaciercast.patches.statics import Static
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+Kind = Literal["both", "space", "time", "published"]
+KINDS: tuple[Kind, ...] = ("both", "space", "time", "published")
+"""How one cube is split, the hardest first: results are told in this order."""
 
 
 class WindowConfig(Config):
@@ -30,6 +34,10 @@ class WindowConfig(Config):
     fractions: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
         default=(0.6, 0.15, 0.25), description="shares of training, validation and test"
     )
+    split: Kind = Field(
+        default="time", description="how parts are kept apart; 'published' is the source study's random one, which leaks, to compare with"
+    )
+    blocks: int = Field(default=4, ge=2, description="blocks along the scene's shorter side, of a split by space")
 
     @model_validator(mode="after")
     def _named_once(self) -> WindowConfig:
@@ -48,8 +56,12 @@ class WindowConfig(Config):
 class TimeSplit:
     """Train, gap, validation, gap, test along the steps of a regular series.
 
+    Splits of other kinds extend it: what fits and scores asks a split for nothing but what is here.
+
     Attributes
     ----------
+    name, honest
+        Kind of the split, and whether nothing may leak from one of its parts into another.
     targets
         Part → the steps that its targets may take; inputs may be any earlier step, as it was available by then.
     history
@@ -63,6 +75,8 @@ class TimeSplit:
     n_input: int
     n_target: int
     composite_length: int
+    name: ClassVar[str] = "time"
+    honest: ClassVar[bool] = True
 
     @property
     def gap(self) -> int:
@@ -79,6 +93,25 @@ class TimeSplit:
         steps = self.targets[part]
         first = max(steps.start - 1, self.history - 1)
         return np.arange(first, steps.stop - self.n_target, dtype="int64")
+
+    def mask(self, part: Part) -> NDArray[np.bool_] | None:
+        """Return the pixels of a part, bool (y, x), which alone are fitted on or scored; None: all, as in a split by time alone."""
+        return None
+
+    def chosen(self, part: Part, patches: int) -> NDArray[np.int64] | None:
+        """Return which windows are a part's: numbers issue · patches + patch of all that `issues` and `patches` origins give; None: all."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what tells this split from others of the same steps, plain JSON types."""
+        return {"kind": self.name}
+
+    @property
+    def sentence(self) -> str:
+        """What keeps the parts apart, in one sentence."""
+        return (
+            f"Split by time: no scene that enters a training target enters a test target, as {self.gap} steps between parts belong to none."
+        )
 
 
 def gap_steps(n_input: int, n_target: int, composite_length: int) -> int:

@@ -24,16 +24,13 @@ LIMITS = (
 def write_report(folder: Path) -> Path:
     """Draw the figures of a benchmark's run folder, write ``report.html`` and the table as Markdown in it; returns the page."""
     results = runs.read_json(folder / "results" / "benchmark.json")
+    part = tables.scored_part(results)
     (folder / "results" / "benchmark.md").write_text(tables.markdown_table(results) + "\n", encoding="utf-8")
     drawn: dict[str, tuple[Figure | Path, str]] = {
         **_scenes(folder),
-        "scores": (figures.scores_by_lead(results), "Mean squared error on the test part at each lead time; baselines are dashed."),
+        "scores": (figures.scores_by_lead(results), f"Mean squared error on the {part} part at each lead time; baselines are dashed."),
         "skill": (figures.skill_bars(results), "Skill against the best baseline: above 0 is better than the best baseline, below 0 worse."),
-        "forecast": (
-            _forecast(folder, results),
-            "One issue time of the test part (the one whose targets were observed best): the best baseline and the best network.",
-        ),
-        "coverage": (_coverage(folder, results), "What was observed in each step, and which steps serve training, validation and test."),
+        **_shown_parts(folder, results, part),
     }
     season = folder / "results" / "season.json"
     if season.is_file():
@@ -48,6 +45,15 @@ def write_report(folder: Path) -> Path:
     state, made = (runs.read_json(folder / name) for name in (runs.STATE, "provenance.json"))
     provenance = {**made, "command": state["command"], "config digest": state["config_digest"]}
     return page.write_page(folder / "report.html", results, drawn, list(LIMITS), provenance)
+
+
+def _shown_parts(folder: Path, results: dict[str, Any], part: str) -> dict[str, tuple[Figure | Path, str]]:
+    """Return the figures of one cube's forecast and coverage, which a grid of several has not."""
+    if "sites" in results:
+        return {}
+    best = f"One issue time of the {part} part (the one whose targets were observed best): the best baseline and the best network."
+    steps = "What was observed in each step, and which steps serve training, validation and test."
+    return {"forecast": (_forecast(folder, results), best), "coverage": (_coverage(folder, results), steps)}
 
 
 def _scenes(folder: Path) -> dict[str, tuple[Figure | Path, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glaciercast.errors import InputError
 from glaciercast.report import style
-from glaciercast.report.tables import checked, ranked
+from glaciercast.report.tables import checked, ranked, scored_part
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def scores_by_lead(results: Mapping[str, Any]) -> Figure:
     axes.grid(axis="y")
     axes.set_xlabel(f"Lead time ({results['lead_label']})")
     axes.set_ylabel(f"MSE of {style.label(results['variable'])} ({style.squared(results['units'])})")
-    axes.set_title("Error by lead time over the test part (lower is better)")
+    axes.set_title(f"Error by lead time over the {scored_part(results)} part (lower is better)")
     figure.legend(loc="outside right upper", title="best at the top", alignment="left")
     return figure
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast.errors import InputError
+from glaciercast.evaluate.card import BASELINES
 from glaciercast.report.style import label, squared, unit_words
-from glaciercast.report.tables import benchmark_table, checked, lead_table, markdown_table, text_table, winner_sentence
+from glaciercast.report.tables import benchmark_table, checked, lead_table, markdown_table, scored_part, text_table, winner_sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,16 +30,6 @@ VARIABLES = {
     "speed": "surface speed",
     "lst_day": "land surface temperature by day",
     "lst_night": "land surface temperature at night",
-}
-BASELINES = {
-    "persistence": "the last state seen stays as it is",
-    "same_season": "what was there in the same season of the year before",
-    "climatology": "the mean of that season over the training years, pixel by pixel",
-    "damped_anomaly": "climatology plus a part of the present departure from it, the part fitted on the training years",
-    "linear_trend": "climatology, moved by the pixel's trend over the training years",
-    "advection": "the last state seen, carried on along the motion between the latest frames",
-    "harmonic": "the mean cycle of the training years as a few harmonics, pixel by pixel",
-    "season_shift": "that cycle, moved by the present departure and by how early or late the season is around it",
 }
 
 
@@ -119,6 +110,7 @@ def _context(results: Mapping[str, Any]) -> dict[str, Any]:
         "baselines": {name: BASELINES.get(name, "") for name, model in models.items() if model["kind"] == "baseline"},
         "n_networks": sum(model["kind"] == "network" for model in models.values()),
         "residuals": {name: model["residual"] for name, model in models.items() if model.get("residual") not in {None, "none"}},
+        "part": scored_part(results),
         "interval_note": results["interval_note"],
         "has_intervals": any(model["skill_interval"] for model in models.values()),
         "clusters": results["clusters"],

@@ -68,6 +68,11 @@ def checked(results: Mapping[str, Any]) -> Mapping[str, Any]:
     return results
 
 
+def scored_part(results: Mapping[str, Any]) -> str:
+    """Return the part that was scored; results from before there was a choice are of the test part."""
+    return str(results.get("part", "test"))
+
+
 def ranked(results: Mapping[str, Any]) -> list[str]:
     """Return the models' names, lowest MSE first; models without a score last."""
     models = results["models"]

@@ -1,16 +1,17 @@
-"""Scores of probabilistic forecasts: CRPS, pinball loss, coverage, reliability, spread over error; parts merge as in `scores`."""
+"""Scores of probabilistic forecasts: CRPS, pinball loss, coverage, reliability; parts merge as in `scores`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import erf, ndtri
 
 from glaciercast.errors import GlaciercastError, InputError
+from glaciercast.stats.sums import Sums
 
 
 def pinball(quantiles: np.ndarray, levels: Sequence[float], truth: np.ndarray) -> np.ndarray:
@@ -79,63 +80,37 @@ def variance_quantiles(quantiles: np.ndarray, levels: Sequence[float]) -> np.nda
     """
     if len(levels) < 2:
         raise InputError(f"variance of quantiles: expected at least 2 levels, found {len(levels)}")
-    normal = ndtri(np.asarray(levels, "float64"))
-    normal -= normal.mean()
-    variance: np.ndarray = np.tensordot(normal / (normal**2).sum(), quantiles, axes=1) ** 2
+    variance: np.ndarray = np.tensordot(_slope(levels), quantiles, axes=1) ** 2
     return variance
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """Weighted sums, one row a forecast and one column a lead time."""
-
-    weight: np.ndarray
-
-    def __add__(self, other: Self) -> Self:
-        """Merge the forecasts of two parts (rows are appended)."""
-        pairs = ((item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
-        return type(self)(**{name: ours if name == "levels" else np.concatenate([ours, theirs]) for name, ours, theirs in pairs})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists."""
-        return {item.name: np.asarray(getattr(self, item.name)).tolist() for item in fields(self)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Return the sums that `to_json` wrote."""
-        values: dict[str, Any] = {key: tuple(value) if key == "levels" else np.array(value, "float64") for key, value in data.items()}
-        return cls(**values)
-
-    def _mean(self, sums: np.ndarray, lead: int | None) -> np.ndarray:
-        """Return the weighted mean of sums (forecast, lead, …) at one lead (0-based) or at all; NaN where nothing is valid."""
-        pick = slice(None) if lead is None else slice(lead, lead + 1)
-        weight, total = self.weight[:, pick].sum(), sums[:, pick].sum(axis=(0, 1))
-        mean: np.ndarray = total / weight if weight > 0 else np.full_like(total, np.nan)
-        return mean
-
-
-@dataclass(frozen=True)
-class QuantileSums(_Sums):
+class QuantileSums(Sums):
     """What quantile forecasts are scored by.
 
     Attributes
     ----------
-    weight
-        Σw over valid pixels, float64 (forecast, lead).
     levels
         Of the quantiles, ascending.
+    weight
+        Σw over valid pixels, float64 (forecast, lead).
     pinball, below
         Σ w · pinball loss, and Σ w of the truths below the quantile (ties count half), float64 (forecast, lead, level).
     inside, width
         Σ w of the truths inside each central interval, ends included, and Σ w · its width, float64 (forecast, lead, interval), outermost
         first; intervals lie between the levels at equal distance from both ends of `levels`.
+    variance
+        Σ w · the variance that the quantiles suggest, float64 (forecast, lead); see `variance_quantiles`.
     """
 
+    shared: ClassVar[tuple[str, ...]] = ("levels",)
     levels: tuple[float, ...]
+    weight: np.ndarray
     pinball: np.ndarray
     below: np.ndarray
     inside: np.ndarray
     width: np.ndarray
+    variance: np.ndarray
 
     @classmethod
     def of(cls, quantiles: np.ndarray, levels: Sequence[float], truth: np.ndarray, weight: np.ndarray) -> QuantileSums:
@@ -148,20 +123,33 @@ class QuantileSums(_Sums):
         GlaciercastError
             If a quantile is not finite where it has to be scored: a model may not choose its pixels.
         """
-        w, y, q = _valid(truth, weight, quantiles)
-        central = list(zip(q, q[::-1], strict=True))[: len(levels) // 2]
+        everywhere = np.zeros(truth.shape[2:], "int16")
+        return cls.by_stratum(quantiles, levels, truth, weight, everywhere, 1)[0]
 
-        def summed(values: Iterable[np.ndarray]) -> np.ndarray:
-            return np.stack([_over_pixels(w * value) for value in values], axis=-1)
+    @classmethod
+    def by_stratum(
+        cls, quantiles: np.ndarray, levels: Sequence[float], truth: np.ndarray, weight: np.ndarray, stratum: np.ndarray, n_strata: int
+    ) -> tuple[QuantileSums, np.ndarray]:
+        """Return the sums, and Σ w · CRPS by stratum, float64 (forecast, lead, stratum), in one pass over the pixels.
 
-        return cls(
-            weight=_over_pixels(w),
-            levels=tuple(levels),
-            pinball=summed(pinball(one[None], [level], y)[0] for one, level in zip(q, levels, strict=True)),
-            below=summed((y < one) + 0.5 * (y == one) for one in q),
-            inside=summed((low <= y) & (y <= high) for low, high in central),
-            width=summed(high - low for low, high in central),
-        )
+        Parameters
+        ----------
+        stratum
+            0 … `n_strata` − 1, int (…) as the last axes of `truth`; the others as in `of`.
+        """
+        from glaciercast.stats import tally_kernels as kernels
+
+        n, frames = len(levels), truth.shape[0] * truth.shape[1]
+        sums, crps = np.zeros((frames, 2 + 2 * n + 2 * (n // 2))), np.zeros((frames, n_strata))
+        wrong = kernels.quantile_frames(
+            np.ascontiguousarray(quantiles.reshape(n, frames, -1)), np.asarray(levels, "float64"), level_weights(levels), _slope(levels),
+            truth.reshape(frames, -1), weight.reshape(frames, -1), stratum.ravel(), sums, crps,
+        )  # fmt: skip
+        if wrong:
+            raise GlaciercastError(f"{wrong} forecast values are not finite where they are scored")
+        columns = np.split(sums.reshape(*truth.shape[:2], -1), np.cumsum([1, n, n, n // 2, n // 2]), axis=2)
+        found, pinball, below, inside, width, variance = columns
+        return cls(tuple(levels), found[..., 0], pinball, below, inside, width, variance[..., 0]), crps.reshape(*truth.shape[:2], -1)
 
     @property
     def crps(self) -> np.ndarray:
@@ -171,11 +159,11 @@ class QuantileSums(_Sums):
 
     def mean_crps(self, lead: int | None = None) -> float:
         """Return the mean CRPS over all forecasts, at one lead (0-based) or at all; NaN where nothing is valid."""
-        return float(self._mean(self.crps, lead))
+        return float(mean_of(self.crps, self.weight, lead))
 
     def reliability(self, lead: int | None = None) -> np.ndarray:
         """Return the share of truths below the quantile of each level, (level,): of a reliable forecast, the level itself."""
-        return self._mean(self.below, lead)
+        return mean_of(self.below, self.weight, lead)
 
     def pit(self, lead: int | None = None) -> np.ndarray:
         """Return the share of truths between neighbouring quantiles, (level + 1,): the PIT histogram with the levels as its edges.
@@ -189,56 +177,31 @@ class QuantileSums(_Sums):
 
     def coverage(self, lead: int | None = None) -> dict[float, float]:
         """Return the nominal coverage of each central interval → the share of truths in it."""
-        return dict(zip(self._nominal(), self._mean(self.inside, lead).tolist(), strict=True))
+        return dict(zip(self._nominal(), mean_of(self.inside, self.weight, lead).tolist(), strict=True))
 
     def mean_width(self, lead: int | None = None) -> dict[float, float]:
         """Return the nominal coverage of each central interval → its mean width, in the unit of the truth."""
-        return dict(zip(self._nominal(), self._mean(self.width, lead).tolist(), strict=True))
+        return dict(zip(self._nominal(), mean_of(self.width, self.weight, lead).tolist(), strict=True))
+
+    def spread(self, lead: int | None = None) -> float:
+        """Return the root of the mean variance, in the unit of the truth: of a reliable forecast, the root of its mean squared error."""
+        return float(np.sqrt(mean_of(self.variance, self.weight, lead)))
 
     def _nominal(self) -> list[float]:
         return [round(self.levels[-1 - number] - self.levels[number], 9) for number in range(len(self.levels) // 2)]
 
 
-@dataclass(frozen=True)
-class SpreadSums(_Sums):
-    """Whether a forecast knows its error: Σw, Σ w · variance and Σ w · squared error of the mean, float64 (forecast, lead)."""
-
-    variance: np.ndarray
-    squared: np.ndarray
-
-    @classmethod
-    def of(cls, mean: np.ndarray, variance: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> SpreadSums:
-        """Return the sums of forecasts (forecast, lead, …) with a variance each, as `QuantileSums.of`."""
-        w, y, forecast = _valid(truth, weight, np.stack([mean, variance]))
-        return cls(_over_pixels(w), _over_pixels(w * forecast[1]), _over_pixels(w * (forecast[0] - y) ** 2))
-
-    @classmethod
-    def of_members(cls, members: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> SpreadSums:
-        """Return the sums of ensembles (M, forecast, lead, …).
-
-        Their variance is enlarged by (M + 1)/M, as the mean of M members errs more than that of
-        infinitely many (Fortin et al. 2014, Journal of Hydrometeorology 15).
-        """
-        count = len(members)
-        return cls.of(members.mean(axis=0), members.var(axis=0, ddof=1) * (count + 1) / count, truth, weight)
-
-    def ratio(self, lead: int | None = None) -> float:
-        """Return spread over error, √(mean variance / mean squared error): 1 reliable, below 1 too sure of itself."""
-        error = float(self._mean(self.squared, lead))
-        return math.sqrt(float(self._mean(self.variance, lead)) / error) if error > 0 else float("nan")
+def _slope(levels: Sequence[float]) -> np.ndarray:
+    """Return by what quantiles are multiplied so that they sum to the slope of their line against normal quantiles, (level,)."""
+    normal = ndtri(np.asarray(levels, "float64"))
+    normal -= normal.mean()
+    slope: np.ndarray = normal / max((normal**2).sum(), np.finfo(float).tiny)  # a single level has none
+    return slope
 
 
-def _valid(truth: np.ndarray, weight: np.ndarray, forecast: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return weight, truth and forecast (…, pixels) as float64, all 0 where nothing is scored."""
-    valid = (weight > 0) & ~np.isnan(truth)
-    wrong = np.count_nonzero(~np.isfinite(forecast[:, valid]))
-    if wrong:
-        raise GlaciercastError(f"{wrong} forecast values are not finite where they are scored")
-    w, y, f = (np.where(valid, values, 0).astype("float64") for values in (weight, truth, forecast))
-    return w, y, f
-
-
-def _over_pixels(values: np.ndarray) -> np.ndarray:
-    """Return the sums of (forecast, lead, …) over all but the first two axes."""
-    sums: np.ndarray = values.sum(axis=tuple(range(2, values.ndim)))
-    return sums
+def mean_of(sums: np.ndarray, weight: np.ndarray, lead: int | None) -> np.ndarray:
+    """Return the weighted mean of sums (forecast, lead, …) at one lead (0-based) or at all; NaN where nothing is valid."""
+    pick = slice(None) if lead is None else slice(lead, lead + 1)
+    all_weight, total = weight[:, pick].sum(), sums[:, pick].sum(axis=(0, 1))
+    mean: np.ndarray = total / all_weight if all_weight > 0 else np.full_like(total, np.nan)
+    return mean

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from glaciercast import config as configs
 from glaciercast import grid
+from glaciercast.errors import InputError
 from glaciercast.models import registry
 from glaciercast.models import residual as residuals
-from glaciercast.models.base import Solvable
+from glaciercast.models.base import Solvable, TrainingData
 from glaciercast.patches import normalise, sampling
 from glaciercast.training import assembled
 from glaciercast.training.config import Loss, TrainingConfig
@@ -18,7 +21,6 @@ from glaciercast.training.fit import FitResult, fit
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-    from glaciercast.models.base import TrainingData
     from glaciercast.models.heads import Head
     from glaciercast.models.residual import ResidualForecaster
     from glaciercast.models.task import Task
@@ -61,14 +63,40 @@ def fresh(
     return residuals.build(name, task, residual, stats, reference, seed=seed, head=head, preset=preset, **(options or {}))
 
 
+def training_data(series: Series, split: TimeSplit) -> TrainingData:
+    """Return the frames of the training part, whose pixels outside it are NaN and unobserved: all statistics are fitted on these alone.
+
+    What holds something per pixel has nothing of its own to tell of a pixel that the training part leaves out, and takes the mean of the
+    others (see `models.seasonal.fill_seasons`): in a split by space, persistence and the same season are the baselines that know a place.
+    """
+    steps, mask = split.training_steps, split.mask("train")
+    values, observed = series.frames(steps)
+    if mask is not None:
+        values[..., ~mask], observed[..., ~mask] = np.nan, 0.0
+    season = series.season_index[steps.start : steps.stop]
+    return TrainingData(values, observed, season, np.arange(steps.start, steps.stop), series.period)
+
+
 def windows(series: Series, task: Task, split: TimeSplit, part: Part, stride: int, loss: Loss = "patch") -> sampling.PatchDataset:
-    """Return the patches of a part's windows: every `stride` pixels, or the tiles of whole scenes where the loss is theirs."""
+    """Return the patches of a part's windows: every `stride` pixels, or the tiles of whole scenes where the loss is theirs.
+
+    Raises
+    ------
+    InputError
+        If the part holds no whole patch, or the loss is of whole scenes, which a part of the split does not hold.
+    """
     if loss == "scene":
         origins = assembled.tiling_for(series.shape, (task.patch, task.patch)).origins
     else:
         origins = sampling.patch_origins(series.shape, task.patch, stride)
+    mask, chosen = split.mask(part), split.chosen(part, len(origins))
+    if loss == "scene" and not (mask is None and chosen is None):
+        raise InputError(f"loss 'scene': expected a split by time, whose parts hold whole scenes, found '{split.name}'")
+    if mask is not None:
+        origins = sampling.origins_within(origins, mask, task.patch)
+    size = (task.patch, task.patch)
     return sampling.PatchDataset(
-        series.cache, split.issues(part), origins, task, series.season, series.season_index, (task.patch, task.patch), series.statics
+        series.cache, split.issues(part), origins, task, series.season, series.season_index, size, series.statics, chosen=chosen
     )
 
 
@@ -89,4 +117,5 @@ def describe(series: Series, split: TimeSplit) -> dict[str, Any]:
         "corner": [series.geobox.boundingbox.left, series.geobox.boundingbox.top],
         "fitted_until": str(series.available_at[: split.targets["validation"].stop].max()),
         "split": {part: [steps.start, steps.stop] for part, steps in split.targets.items()},
+        "split_by": split.facts(),
     }

@@ -6,6 +6,7 @@ plain JSON types. What was interrupted is taken up where it stopped when the sam
 
 from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
+from glaciercast.workflow.comparison import compare
 from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
 from glaciercast.workflow.flowing import plot_flow
@@ -30,6 +31,7 @@ __all__ = [
     "audit",
     "benchmark",
     "build",
+    "compare",
     "demo",
     "export_group",
     "finetune",

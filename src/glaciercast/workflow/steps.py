@@ -13,8 +13,8 @@ from glaciercast.cube.settings import Fetching, SiteBuild
 from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.progress import note
 from glaciercast.sources import recipe as recipes
-from glaciercast.sources.recipe import Recipe
-from glaciercast.workflow import acquisition, checks, forecasting
+from glaciercast.sources.recipe import Mask, Recipe
+from glaciercast.workflow import acquisition, checks, forecasting, scored
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 from glaciercast.workflow.workbench import Workbench
@@ -87,11 +87,16 @@ def train(cube: str | Path, model: ModelSpec, out: str | Path, settings: Benchma
     return summary
 
 
-def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | None = None) -> dict[str, Any]:
-    """Fit every baseline and the networks of `settings`, score them on the test part and write the table."""
+def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | None = None, final: bool = False) -> dict[str, Any]:
+    """Fit every baseline and the networks of `settings`, score them and write the table.
+
+    Scores are those of the validation part, which is for choosing; with `final` those of the sealed test part, whose opening is logged.
+    """
+    from glaciercast.evaluate import cells
+
     settings = settings or BenchmarkConfig()
-    with runs.run_folder(out, "benchmark", benches.identity(cube, settings)) as folder:
-        return benches.score(Workbench.open(cube, folder, settings))
+    with runs.run_folder(out, "benchmark", benches.identity(cube, settings, {"final": final, "code": cells.code_identity()})) as folder:
+        return scored.score(Workbench.open(cube, folder, settings), final)
 
 
 def report(folder: str | Path) -> dict[str, Any]:
@@ -114,9 +119,9 @@ def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) 
         cube = folder / "cube.zarr"
         built = _built(settings, folder, cube, fetching)
         aligned = align_cube(cube, settings.align)
-        benches.compare_masks(settings, folder)
+        _compare_masks(settings, folder)
         workbench = Workbench.open(cube, folder, settings)
-        results = benches.score(workbench)
+        results = scored.score(workbench, final=True)
         summary = {
             "build": built,
             "align": aligned,
@@ -126,6 +131,22 @@ def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) 
         }
         runs.write_json(folder / "results" / "run.json", summary)
     return summary
+
+
+def _compare_masks(settings: RunConfig, folder: Path) -> None:
+    """Compare the snow season under each choice of clear classes: two choices of mask, two answers."""
+    if not settings.mask_choices or settings.recipe is None:
+        return
+    from glaciercast.explore import snow
+    from glaciercast.sources.rasters import RasterSource
+
+    source = RasterSource(settings.recipe)
+    season = {}
+    for label, classes in settings.mask_choices.items():
+        rule = Mask(band=settings.recipe.mask.band, clear=classes, nodata=settings.recipe.mask.nodata)
+        fractions = snow.snow_fraction_by_month(snow.clear_ndsi(source, rule))
+        season[label] = {"classes": list(classes), "snow_fraction": [None if share != share else float(share) for share in fractions]}
+    runs.write_json(folder / "results" / "season.json", season)
 
 
 def _built(settings: RunConfig, folder: Path, cube: Path, fetching: Fetching | None) -> dict[str, Any]:

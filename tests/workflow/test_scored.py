@@ -1,0 +1,24 @@
+"""What the results of one cube add to the table: no interval where windows overlap, and the sums of patches gathered by issue step."""
+
+import copy
+
+from tests.report.conftest import results as made
+
+from glaciercast.workflow import scored
+
+
+def test_without_final_the_test_part_is_not_even_asked_for():
+    assert scored.parts(final=False) == ("validation",) and scored.parts(final=True) == ("validation", "test")
+
+
+def test_over_overlapping_windows_no_interval_is_drawn():
+    results = made(intervals=True)
+    for model in results["models"].values():
+        model["skills"] = {"damped_anomaly": {"skill": model["skill"], "interval": model["skill_interval"]}}
+    before = copy.deepcopy(results)
+    found = scored.without_intervals(results)
+    assert found["clusters"] == 0 and found["interval_note"].startswith("No interval is given: the windows of this split overlap")
+    for name, model in found["models"].items():
+        assert model["skill_interval"] is None and model["skills"]["damped_anomaly"]["interval"] is None
+        assert model["skill"] == model["skills"]["damped_anomaly"]["skill"] == before["models"][name]["skill"]
+    assert results == before
