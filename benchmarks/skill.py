@@ -102,7 +102,7 @@ def models(networks: tuple[str, ...]) -> list[dict]:
 def benchmarked(cube: Path, folder: Path, settings: dict) -> dict:
     if runs.is_complete(folder):
         return runs.read_json(folder / "results" / "benchmark.json")
-    return workflow.benchmark(cube, folder, config.parse(workflow.BenchmarkConfig, settings, "skill"))
+    return workflow.benchmark(cube, folder, config.parse(workflow.BenchmarkConfig, settings, "skill"), final=True)
 
 
 def site(made: Path, seed: int) -> dict:

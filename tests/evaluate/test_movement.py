@@ -104,7 +104,7 @@ def test_the_standard_workflow_gives_the_same_scores(tmp_path):
 
     path = movement_series.write_cube(small_series(), tmp_path / "cube.zarr")
     windows = WindowConfig(targets=movement_series.COMPONENTS, n_input=3, n_target=2, patch=8, stride=4)
-    theirs = workflow.benchmark(path, tmp_path / "run", BenchmarkConfig(windows=windows, models=()))
+    theirs = workflow.benchmark(path, tmp_path / "run", BenchmarkConfig(windows=windows, models=()), final=True)
     series = serieses.load(path, tmp_path / "cache", movement_series.COMPONENTS, 2)
     ours = movement.assess(series, SMALL.model_copy(update={"patch": 8, "clusters": "time"}), tmp_path / "fits")
     assert theirs["site"]["note"] == ours["comment"] == movement_series.HINDCAST

@@ -105,9 +105,17 @@ def _check_cube(meta: dict[str, Any], content: str, cube: str | Path) -> None:
 
 
 def _split(meta: dict[str, Any], task: Task, series: Series) -> TimeSplit:
-    """Return the split on which a model was trained."""
+    """Return the split on which a model was trained.
+
+    Raises
+    ------
+    InputError
+        If it was no split by time alone, whose parts are whole scenes.
+    """
     from glaciercast.patches.splits import PARTS, TimeSplit
 
+    if (kind := meta.get("split_by", {}).get("kind", "time")) != "time":
+        raise InputError(f"the model was trained on a split by '{kind}'; expected one by time, whose windows can be told apart by date")
     targets = {part: range(*meta["split"][part]) for part in PARTS}
     return TimeSplit(targets, task.history, task.n_input, task.n_target, series.composite_length)
 

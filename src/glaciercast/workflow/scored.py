@@ -103,8 +103,11 @@ def score(workbench: Workbench, final: bool) -> dict[str, Any]:
     The table tells of the validation part, which is for choosing; with `final` of the test part, whose opening is logged.
     """
     from glaciercast.evaluate import figures, table
+    from glaciercast.stats import bootstrap
+    from glaciercast.stats.bootstrap import Clusters
 
     part, told = parts(final)[-1], sealed.checked(workbench, parts(final)[-1])
+    clusters = Clusters.of(bootstrap.time_blocks(workbench.split.issues(part), workbench.split.gap))
     sums, facts = {}, {}
     for spec in workbench.specs():
         found = make(
@@ -114,7 +117,7 @@ def score(workbench: Workbench, final: bool) -> dict[str, Any]:
         stated = {"bands": result.quantiles, "uncalibrated_bands": result.uncalibrated}
         facts[spec.label] = {
             **found[part].facts,
-            "figures": figures.report(result),
+            "figures": figures.report(result, clusters if workbench.split.honest else None),
             "validation_mse": mse if mse == mse else None,  # nothing observed: JSON has no NaN
             **{key: table.bands(each) for key, each in stated.items() if each is not None},
         }
@@ -141,9 +144,10 @@ def without_intervals(results: dict[str, Any]) -> dict[str, Any]:
     models = {}
     for name, model in results["models"].items():
         skills = {base: {**each, "interval": None} for base, each in model["skills"].items()}
-        models[name] = {**model, "skill_interval": None, "skills": skills}
+        models[name] = {**model, "skill_interval": None, "mse_interval": None, "skills": skills}
     note = "No interval is given: the windows of this split overlap each other and those that were trained on."
-    return {**results, "clusters": 0, "interval_note": note, "models": models}
+    differences = [{**each, "interval": None} for each in results["differences"]]
+    return {**results, "clusters": 0, "interval_note": note, "models": models, "differences": differences}
 
 
 def _with_scored(workbench: Workbench, part: Part) -> TimeSplit:
