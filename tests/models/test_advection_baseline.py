@@ -112,6 +112,22 @@ def test_gaps_of_the_last_frame_move_with_it_and_are_never_filled_by_nan():
     assert forecast[0, 0, 0].eq(9.0).sum() <= 36
 
 
+def test_frames_that_share_a_single_pixel_do_not_move():
+    """Their spread is rounding; divided by it, the next pixel's gradient would overflow."""
+    torch.manual_seed(0)
+    frames, weight = torch.rand(40, 2, 25, 25), torch.zeros(40, 2, 25, 25)
+    weight[:, 0, :, :13] = weight[:, 1, :, 10:] = 1.0
+    weight[:, :, 3:] = 0.0
+    weight[:, :, 1, 11] = 0.39
+    assert (steady_motion(84 * frames, weight, 5.0) == 0).all()
+
+
+def test_gradients_of_one_direction_give_a_finite_motion():
+    ramp = 1e3 * (torch.arange(25.0)[:, None] + torch.arange(25.0)).square()
+    motion = steady_motion(torch.stack([ramp, ramp.roll(1, 0)])[None], torch.ones(1, 2, 25, 25), 0.7)
+    assert motion.isfinite().all() and motion.abs().max() > 0.1
+
+
 def test_each_target_moves_for_itself_and_other_variables_have_no_say():
     chosen = task(patch=SIZE, variables=("ndsi", "lst", "speed"), targets=("ndsi", "lst"), n_input=4)
     fields = [moving((1.5, 0.0), 5), moving((0.0, -1.0), 5, seed=1), torch.randn(5, SIZE, SIZE)]

@@ -25,6 +25,8 @@ STEPS = (5, 2, 2)
 
 STILLNESS = 1e-3
 """Weight of standing still against squared gradients, in frames of variance 1: what has no texture does not move."""
+ROUNDING = 1e-5
+"""Spread over size below which single precision makes up the differences, as it does between the pixels of a frame that has but one."""
 
 
 class AdvectionOptions(Config):
@@ -119,7 +121,8 @@ def _step(pair: Tensor, weight: Tensor, motion: Tensor, window: float) -> Tensor
     xx, xy, yy, xt, yt = _smooth(squares, window)
     xx, yy = xx + STILLNESS, yy + STILLNESS
     xt, yt = xt + STILLNESS * motion[:, 0], yt + STILLNESS * motion[:, 1]
-    step: Tensor = torch.stack([xy * yt - yy * xt, xy * xt - xx * yt], dim=1) / (xx * yy - xy * xy)[:, None]
+    least = STILLNESS * (xx + yy - STILLNESS)  # of the determinant, where rounding leaves nothing of it: gradients of one direction
+    step: Tensor = torch.stack([xy * yt - yy * xt, xy * xt - xx * yt], dim=1) / torch.maximum(xx * yy - xy * xy, least)[:, None]
     return step.clamp(-1.0, 1.0)
 
 
@@ -145,11 +148,15 @@ def _gradient(frames: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _standardised(frames: Tensor, weight: Tensor) -> Tensor:
-    """Return frames (n, t, y, x) with weighted mean 0 and variance 1 each; 0 where they do not vary."""
+    """Return frames (n, t, y, x) with weighted mean 0 and variance 1 each; 0 where they do not vary by more than rounding."""
+
+    def mean(values: Tensor) -> Tensor:
+        return _ratio((weight * values).sum(dim=(2, 3), keepdim=True), total)
+
     total = weight.sum(dim=(2, 3), keepdim=True)
-    departure = frames - _ratio((weight * frames).sum(dim=(2, 3), keepdim=True), total)
-    variance = _ratio((weight * departure.square()).sum(dim=(2, 3), keepdim=True), total)
-    return _ratio(departure, variance.sqrt())
+    departure = frames - mean(frames)
+    spread, size = mean(departure.square()).sqrt(), mean(frames.square()).sqrt()
+    return _ratio(departure, spread.where(spread > ROUNDING * size, 0.0))
 
 
 def _halved(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
