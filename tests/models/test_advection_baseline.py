@@ -112,20 +112,25 @@ def test_gaps_of_the_last_frame_move_with_it_and_are_never_filled_by_nan():
     assert forecast[0, 0, 0].eq(9.0).sum() <= 36
 
 
-def test_frames_that_share_a_single_pixel_do_not_move():
+def test_frames_that_share_a_single_pixel_give_a_finite_motion():
     """Their spread is rounding; divided by it, the next pixel's gradient would overflow."""
     torch.manual_seed(0)
-    frames, weight = torch.rand(40, 2, 25, 25), torch.zeros(40, 2, 25, 25)
-    weight[:, 0, :, :13] = weight[:, 1, :, 10:] = 1.0
-    weight[:, :, 3:] = 0.0
-    weight[:, :, 1, 11] = 0.39
-    assert (steady_motion(84 * frames, weight, 5.0) == 0).all()
+    frames, weight = 84 * torch.rand(200, 2, 25, 25), torch.full((200, 2, 25, 25), 0.39)
+    weight[:, 1] = 0.0
+    weight[:, 1, 8:13, 8:13] = 0.7  # of which one pixel is left by kernels and gradients that must read nothing else
+    assert steady_motion(frames, weight, 5.0).isfinite().all()
 
 
 def test_gradients_of_one_direction_give_a_finite_motion():
-    ramp = 1e3 * (torch.arange(25.0)[:, None] + torch.arange(25.0)).square()
-    motion = steady_motion(torch.stack([ramp, ramp.roll(1, 0)])[None], torch.ones(1, 2, 25, 25), 0.7)
-    assert motion.isfinite().all() and motion.abs().max() > 0.1
+    """Of which rounding may leave no determinant."""
+    ramp = torch.arange(25.0)[:, None] + torch.arange(25.0)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        frames = torch.stack([torch.cos(ramp * torch.rand(()) * 3), torch.cos(ramp * torch.rand(()) * 3)])[None]
+        frames[..., 3:, :] += 1e-7
+        weight = torch.zeros(1, 2, 25, 25)
+        weight[..., :9, :9] = 1.0
+        assert steady_motion(frames + 1e3, weight, 0.3).isfinite().all()
 
 
 def test_each_target_moves_for_itself_and_other_variables_have_no_say():
