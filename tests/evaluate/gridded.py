@@ -24,11 +24,11 @@ def about(**changes) -> dict:
     return {"site": site, "variable": "ndsi", "units": "1", "leads": [1, 2], "lead_label": "months", "split": split, **changes}
 
 
-def cell(values, model="persistence", site="a", seed=None, part="test", kind="baseline", told=None) -> Cell:
-    """Return a cell of windows issued at steps 20, 21, … with the given errors (window, lead)."""
+def cell(values, model="persistence", site="a", seed=None, part="test", kind="baseline", told=None, scores=None) -> Cell:
+    """Return a cell of windows issued at steps 20, 21, … with the given errors (window, lead), or with all of some `scores`."""
     key = Key(data=site, code="1+0", config={"model": model, "seed": seed}, part=part)
     facts = {"kind": kind, "parameters": 3, "train_seconds": None if kind == "baseline" else 10.0 * (1 + (seed or 0)), "residual": None}
     return Cell(
         site=site, model=model, seed=seed, digest=config.digest(config.plain(key)), key=key, about=told or about(),
-        issues=tuple(range(20, 20 + len(values))), gap=GAP, facts=facts, scores=Scores(errors(values)).to_json(),
+        issues=tuple(range(20, 20 + len(values))), gap=GAP, facts=facts, scores=(scores or Scores(errors(values))).to_json(),
     )  # fmt: skip

@@ -10,7 +10,8 @@ LEAKS = {"text": "Leak check (time): no leak."}
 
 def results(**changes):
     opening = {"sentence": "The test part has been opened 3 times."}
-    return {**made.results(), "part": "test", "leaks": LEAKS, "opening": opening, **changes}
+    told = made.results()
+    return {**told, "split": {**told["split"], "name": "time"}, "part": "test", "leaks": LEAKS, "opening": opening, **changes}
 
 
 def test_it_tells_data_split_licence_openings_and_limits():
@@ -34,6 +35,12 @@ def test_it_tells_data_split_licence_openings_and_limits():
 def test_a_sealed_part_is_said_to_be_sealed_and_validation_to_be_for_choosing():
     text = card.markdown(results(part="validation", opening=None), "1")
     assert card.CHOOSING in text and "The test part is sealed and was not opened for this table." in text
+
+
+def test_where_blocks_are_kept_apart_it_tells_which_baselines_are_weaker():
+    for name, told in (("time", False), ("space", True), ("both", True), ("published", False)):
+        text = card.markdown(results(split={**results()["split"], "name": name}), "1")
+        assert (f"- {card.ELSEWHERE}" in text.splitlines()) is told, name
 
 
 def test_a_grid_tells_of_each_site_and_of_the_seeds():

@@ -49,6 +49,11 @@ def test_nothing_is_found_of_a_glacier_that_was_left_out(found):
     report = leaks.report(found, held.TASK, split, held.STRIDE)
     assert report.read.pixel_dates == len(split.targets["test"]) * held.SIDE**2 and report.faults == []
     seen_elsewhere = dataclasses.replace(split, held_out=False)
+    line = dataclasses.replace(report, apart=7).text
+    assert line == (
+        "Leak check (glacier): no leak: no pixel of this glacier is read in training; "
+        "targets of the other glaciers end 7 steps before its test part."
+    )
     assert leaks.canary(found, held.TASK, seen_elsewhere, held.STRIDE, "train").found > 0.99
 
 

@@ -7,7 +7,7 @@ import pytest
 from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.evaluate import sealing
 
-KEY = {"data": "d1", "split": {"kind": "time"}, "config": "c1", "code": "g1", "models": ["unet_time"]}
+KEY = {"data": "d1", "split": {"kind": "time", "parts": {"test": [30, 40]}}, "config": "c1", "code": "g1", "models": ["unet_time"]}
 
 
 @pytest.fixture
@@ -17,11 +17,21 @@ def cube(tmp_path):
     return tmp_path / "cube.zarr"
 
 
+def test_other_windows_fractions_and_kinds_of_split_do_not_make_an_opened_part_new(cube):
+    def opened(kind, first, stop, data="d1"):
+        return sealing.open(cube, {**KEY, "data": data, "split": {"kind": kind, "parts": {"test": [first, stop]}}}).count
+
+    assert [opened("time", 30, 40), opened("time", 31, 40), opened("both", 30, 40), opened("published", 5, 40)] == [1, 2, 3, 4]
+    assert opened("time", 20, 30) == 2  # it shares steps with the published one alone
+    assert opened("time", 29, 31) == 5 and opened("time", 2, 5) == 1
+    assert opened("time", 30, 40, data="d2") == 1
+
+
 def test_openings_of_the_same_part_are_counted_and_others_are_not(cube):
     assert not sealing.log_of(cube).exists()
     assert sealing.open(cube, KEY).count == 1
     assert sealing.open(cube, {**KEY, "config": "c2", "code": "g2", "models": ["vit"]}).count == 2
-    assert sealing.open(cube, {**KEY, "data": "d2"}).count == 1 and sealing.open(cube, {**KEY, "split": {"kind": "both"}}).count == 1
+    assert sealing.open(cube, {**KEY, "data": "d2"}).count == 1
     opening = sealing.open(cube, KEY)
     assert opening.count == 3 and opening.log_path == cube.with_name("cube.zarr.openings.jsonl")
     lines = [json.loads(line) for line in opening.log_path.read_text(encoding="utf-8").splitlines()]

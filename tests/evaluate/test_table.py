@@ -5,7 +5,8 @@ import pytest
 from tests.forecast.made import series
 
 from glaciercast.evaluate import table
-from glaciercast.patches import splits
+from glaciercast.patches import splits, splits_space
+from glaciercast.stats import bootstrap
 from glaciercast.stats.probabilistic import QuantileSums
 from glaciercast.stats.scores import ErrorSums
 
@@ -76,3 +77,18 @@ def test_with_enough_time_blocks_figures_have_intervals(tmp_path):
     assert model["mse"] == pytest.approx(0.5 * squared.mean()) and model["mse_interval"][0] < model["mse"] < model["mse_interval"][1]
     low, high = found["differences"][0]["interval"]
     assert (low, high) == pytest.approx(model["mse_interval"])  # the difference is the other half
+
+
+def test_the_note_names_the_part_and_a_split_whose_times_training_knew(tmp_path):
+    made = series(tmp_path, steps=140, shape=(24, 24))
+    times = splits_space.everywhen(140, n_input=1, n_target=1, history=5)
+    facts, site = {"persistence": {"kind": "baseline"}}, {"name": "made"}
+    for split in (times, splits_space.by_space(times, (96, 96), 8)):
+        ones = np.ones((len(split.issues("validation")), 1))
+        found = table.build(made, split, {"persistence": ErrorSums(ones, ones, ones, ones)}, facts, site, "validation")
+        assert found["interval_note"].endswith(bootstrap.KNOWN_TIMES) == (split.name == "space") and found["clusters"] >= 8
+    split = splits.by_time(60, n_input=1, n_target=1, history=5, fractions=(0.7, 0.1, 0.2))
+    ones = np.ones((len(split.issues("validation")), 1))
+    found = table.build(made, split, {"persistence": ErrorSums(ones, ones, ones, ones)}, facts, site, "validation")
+    assert found["interval_note"].startswith("No interval is given: the validation part holds")
+    assert found["clusters"] == len(np.unique(bootstrap.time_blocks(split.issues("validation"), split.gap)))

@@ -1,5 +1,7 @@
 """A glacier that is left out is tested after all others were trained on."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 from odc.geo.geobox import GeoBox
@@ -30,6 +32,31 @@ def test_the_others_train_and_validate_on_the_dates_of_the_glacier_that_is_left_
         assert (first.year - last.year) * 12 + first.month - last.month == times.gap + 1
 
 
+@pytest.mark.parametrize("composite_length", [1, 3])
+def test_what_is_read_of_the_others_ends_a_gap_before_the_test_part(composite_length):
+    made = splits_glacier.by_glacier(STARTS, "home", **LENGTHS, composite_length=composite_length)
+    first = STARTS["home"][made["home"].targets["test"].start]
+    read = [STARTS[name][int(issue) + 4] for name in ("older", "younger") for issue in made[name].issues("validation")]
+    months = min((first.year - day.year) * 12 + first.month - day.month - 1 for day in read)
+    assert splits_glacier.check_dates(STARTS, made) == months == 4 + 4 - 1 + composite_length
+    for part in ("train", "validation"):
+        last = made["older"].targets["validation"].stop
+        near = dataclasses.replace(made["older"], targets={**made["older"].targets, part: range(last - 30, last + 1)})
+        with pytest.raises(LeakError, match=rf"older: {STARTS['older'][last]:%Y-%m-%d} is trained on, {months - 1} steps before"):
+            splits_glacier.check_dates(STARTS, {**made, "older": near})
+
+
+def test_nothing_is_fitted_on_a_glacier_whose_series_begins_after_training_ended():
+    late = pd.date_range("2019-01-01", periods=36, freq="MS")
+    made = splits_glacier.by_glacier({**STARTS, "late": late}, "home", **LENGTHS)
+    home, split = made["home"].targets, made["late"]
+    assert late[0] > STARTS["home"][home["train"].stop] and split.training_steps == range(0) and split.issues("train").size == 0
+    early = pd.date_range("2018-01-01", periods=48, freq="MS")  # begins in training, and has no year of history before that ends
+    known = splits_glacier.by_glacier({**STARTS, "early": early}, "home", **LENGTHS)["early"]
+    assert early[known.training_steps.stop] == STARTS["home"][home["train"].stop] and known.issues("train").size == 0
+    splits_glacier.check_dates({**STARTS, "late": late, "early": early}, {**made, "early": known})
+
+
 def test_glaciers_that_cannot_be_compared_are_refused():
     with pytest.raises(InputError, match="unknown glacier 'hom'"):
         splits_glacier.by_glacier(STARTS, "hom", **LENGTHS)
@@ -43,5 +70,5 @@ def test_cubes_that_show_the_same_ground_are_found_across_zones():
     here = GeoBox.from_bbox((77.0, 32.0, 77.2, 32.2), "EPSG:4326", shape=(20, 20)).to_crs("EPSG:32643")
     there = GeoBox.from_bbox((8.0, 46.4, 8.2, 46.6), "EPSG:4326", shape=(20, 20)).to_crs("EPSG:32632")
     splits_glacier.check_apart({"parvati": here, "aletsch": there})
-    with pytest.raises(LeakError, match="the cubes of parvati and other show the same ground"):
+    with pytest.raises(InputError, match="the cubes of parvati and other show the same ground"):
         splits_glacier.check_apart({"parvati": here, "aletsch": there, "other": here.to_crs("EPSG:32644")})

@@ -11,7 +11,6 @@ from glaciercast.stats.scores import ErrorSums
 from glaciercast.stats.seams import SeamSums
 from glaciercast.stats.snowline import Bands, SnowSums
 from glaciercast.stats.spectra import SpectrumSums
-from glaciercast.stats.spread import SpreadSums
 from glaciercast.stats.structure import FractionSums, SimilaritySums
 from glaciercast.stats.sums import Sums
 from glaciercast.stats.tally import StratumSums, tally
@@ -58,7 +57,6 @@ def _quantiles(forecast: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> Q
 KINDS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Sums]] = {
     "errors": ErrorSums.of,
     "quantiles": _quantiles,
-    "spread": lambda f, y, w: SpreadSums.of(f, 0.1 + f**2, y, w),
     "strata": tallied,
     "similarity": lambda f, y, w: SimilaritySums.of(f, y, w, 2.0),
     "fractions": lambda f, y, w: FractionSums.of(f, y, w, (1, 3, 5)),

@@ -56,9 +56,9 @@ def test_the_mask_of_scikit_like_contingency_by_hand():
     forecast = np.array([0.3, 0.1, 0.30, 0.2, 0.8, 0.9])[None, None, None]
     sums = tally(forecast, truth, np.full(truth.shape, 0.2), np.zeros((1, 6), "int16"), (("anywhere", None),), np.array([[7]]))
     assert [sums.hits.item(), sums.misses.item(), sums.false_alarms.item(), sums.rejections.item()] == [2, 1, 1, 1]
-    assert sums.iou()[0] == 0.5 and sums.f1()[0] == pytest.approx(4 / 6) and sums.snow_share()[0] == pytest.approx(3 / 5)
+    assert sums.iou()[0] == 0.5 and sums.f1()[0] == pytest.approx(4 / 6)
     bare = tally(truth * 0, truth * 0, np.ones(truth.shape), np.zeros((1, 6), "int16"), (("anywhere", None),), np.array([[7]]))
-    assert np.isnan(bare.iou()[0]) and np.isnan(bare.f1()[0]) and bare.snow_share()[0] == 0
+    assert np.isnan(bare.iou()[0]) and np.isnan(bare.f1()[0])
 
 
 def test_other_variables_have_no_mask():

@@ -157,3 +157,30 @@ def test_a_grid_has_a_report(grid):
     html = (out / "report.html") if workflow.report(out) else None
     text = html.read_text(encoding="utf-8")
     assert "These are scores for choosing" in text and "north, south" not in results["split"]["text"] and "small" in text
+
+
+def test_a_grid_of_the_published_split_ends_with_a_table_without_intervals(cubes, tmp_path):
+    windows = SETTINGS.windows.model_copy(update={"split": "published"})
+    settings = SETTINGS.model_copy(update={"models": (), "windows": windows})
+    results = workflow.compare(cubes, tmp_path / "grid", settings)
+    assert results["clusters"] == 0 and "the windows of this split overlap" in results["interval_note"]
+    pairs = {(each["model"], each["other"]): each for each in results["differences"]}
+    mse = {name: model["mse"] for name, model in results["models"].items()}
+    assert len(pairs) == len(BASELINES) * (len(BASELINES) - 1) / 2 and {each["interval"] for each in pairs.values()} == {None}
+    assert pairs["persistence", "harmonic"]["mse"] == pytest.approx(mse["persistence"] - mse["harmonic"])
+    assert all(model["mse_interval"] is None and "interval" not in model["figures"] for model in results["models"].values())
+    found = [
+        runs.read_json(tmp_path / "grid" / site / "cells" / "harmonic.validation.json")["scores"]["sums"] for site in ("north", "south")
+    ]
+    assert mse["harmonic"] == pytest.approx(np.mean([np.sum(each["squared"]) / np.sum(each["weight"]) for each in found]))
+
+
+def test_a_grid_tells_every_figure_that_a_single_benchmark_tells(cubes, grid, tmp_path):
+    results, few = grid[1], SETTINGS.model_copy(update={"models": ()})
+    alone = {cube.name: workflow.benchmark(cube, tmp_path / cube.name, few)["models"]["harmonic"] for cube in cubes}
+    told = results["models"]["harmonic"]
+    assert set(alone["north"]) <= set(told) and set(told["figures"]) == set(alone["north"]["figures"])
+    assert set(told["figures"]["all"]) == set(alone["north"]["figures"]["all"]) >= {"iou", "ssim", "fss_5px", "area_error_km2"}
+    assert told["bias"] == pytest.approx(np.mean([each["bias"] for each in alone.values()]))
+    between = sorted(each["figures"]["all"]["iou"] for each in alone.values())
+    assert between[0] <= told["figures"]["all"]["iou"] <= between[1]

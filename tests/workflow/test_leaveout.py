@@ -6,7 +6,7 @@ import pytest
 from tests.made import SceneFolder, seasonal_ndsi
 
 from glaciercast import workflow
-from glaciercast.errors import InputError, LeakError
+from glaciercast.errors import InputError
 from glaciercast.patches import normalise
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.training import networks, saving
@@ -76,7 +76,10 @@ def test_the_split_says_so_and_no_leak_is_found(grid):
     _, results = grid
     assert results["split"]["name"] == "glacier" and "was left out of training" in results["split"]["text"]
     for place in results["sites"].values():
-        assert place["leaks"]["canary"]["found"] == 0 and place["leaks"]["read"]["shared"] == 0 and place["opening"]["count"] >= 1
+        assert place["leaks"]["read"]["shared"] == 0 and place["opening"]["count"] >= 1
+        assert place["leaks"]["apart"] == 2 + 1 - 1 + 1
+        assert place["leaks"]["text"].endswith("read in training; targets of the other glaciers end 3 steps before its test part.")
+    assert set(results["sites"]["north"]["leaks"]["provenance"]) == {"south", "west"}
 
 
 @pytest.mark.parametrize(
@@ -84,16 +87,18 @@ def test_the_split_says_so_and_no_leak_is_found(grid):
     [
         ({"final": False}, "split by glacier: only the test part"),
         ({"cubes": 1}, "split by glacier: expected at least two sites, found 1"),
+        ({"split": "published"}, "expected no other split in 'windows.split', found 'published'"),
         ({"spec": ModelSpec(name="unet_time", residual="climatology")}, r"takes single networks on the residual none, last, same_season"),
     ],
 )
 def test_what_cannot_be_left_out_is_refused(cubes, tmp_path, change, message):
-    settings = SETTINGS.model_copy(update={"models": (change.get("spec", SPEC),)})
+    windows = SETTINGS.windows.model_copy(update={"split": change.get("split", "time")})
+    settings = SETTINGS.model_copy(update={"models": (change.get("spec", SPEC),), "windows": windows})
     with pytest.raises(InputError, match=message):
         workflow.compare(cubes[: change.get("cubes", 3)], tmp_path / "out", settings, final=change.get("final", True), by_glacier=True)
 
 
 def test_two_cubes_of_the_same_ground_are_refused(cubes, tmp_path):
     copy = build(tmp_path, "copy", 500000.0, 16, 1.0)
-    with pytest.raises(LeakError, match="show the same ground"):
+    with pytest.raises(InputError, match="show the same ground"):
         workflow.compare([cubes[0], copy], tmp_path / "out", SETTINGS, final=True, by_glacier=True)

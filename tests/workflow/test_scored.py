@@ -15,10 +15,13 @@ def test_over_overlapping_windows_no_interval_is_drawn():
     results = made(intervals=True)
     for model in results["models"].values():
         model["skills"] = {"damped_anomaly": {"skill": model["skill"], "interval": model["skill_interval"]}}
+        model["figures"] = {"all": {"mse": model["mse"]}, "interval": {"mse": (0.0, 1.0)}}
+    results["differences"] = [{"model": "a", "other": "b", "mse": 0.1, "interval": (0.0, 0.2)}]
     before = copy.deepcopy(results)
     found = scored.without_intervals(results)
     assert found["clusters"] == 0 and found["interval_note"].startswith("No interval is given: the windows of this split overlap")
     for name, model in found["models"].items():
         assert model["skill_interval"] is None and model["skills"]["damped_anomaly"]["interval"] is None
         assert model["skill"] == model["skills"]["damped_anomaly"]["skill"] == before["models"][name]["skill"]
-    assert results == before
+        assert model["figures"] == {"all": {"mse": model["mse"]}} and model["mse_interval"] is None
+    assert found["differences"] == [{"model": "a", "other": "b", "mse": 0.1, "interval": None}] and results == before

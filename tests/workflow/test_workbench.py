@@ -1,6 +1,8 @@
 """Ensembles and calibrated models in the workflow: fitted, resumed, scored beside the baselines, and forecast with their bands."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tests.made import SceneFolder
 from glaciercast import runs, workflow
 from glaciercast.cli.common import benchmark_text
 from glaciercast.errors import InputError
-from glaciercast.evaluate import scoring, table
+from glaciercast.evaluate import scoring, sealing, table
 from glaciercast.forecast import scenes
 from glaciercast.models.conformal import Calibrated, calibrate
 from glaciercast.models.ensemble import Ensemble
@@ -20,7 +22,7 @@ from glaciercast.patches import normalise
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.training import networks, saving
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import ModelSpec, scored
+from glaciercast.workflow import ModelSpec, scored, sealed
 from glaciercast.workflow.workbench import Workbench
 
 pytestmark = pytest.mark.slow  # cubes are built and networks trained
@@ -126,6 +128,31 @@ def test_too_few_windows_to_calibrate_are_told_before_anything_is_fitted(cube, t
     skewed = ModelSpec(**SMALL, head=Quantiles(levels=(0.1, 0.5)), calibrate=True)
     with pytest.raises(InputError, match="levels: expected ascending ones, symmetric around 0"):
         workflow.train(cube, skewed, tmp_path / "other", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("unet_tim", "unknown model 'unet_tim'"), ("", "models: expected names, found an empty one"),
+                          ("unet_time/huge", "unknown preset of unet_time 'huge'"), ("persistence", "is a baseline")],
+)  # fmt: skip
+def test_settings_that_cannot_be_used_leave_no_run_folder(cube, tmp_path, name, message):
+    settings = SETTINGS.model_copy(update={"models": (workflow.parse_model(name),)})
+    for work in (workflow.benchmark, lambda *given: workflow.compare([given[0]], *given[1:])):
+        with pytest.raises(InputError, match=message):
+            work(cube, tmp_path / "run", settings)
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("kind", "openings"), [("published", 1), ("space", 0), ("time", 0)])
+def test_to_score_validation_opens_the_test_part_where_both_have_the_same_windows(cube, tmp_path, kind, openings):
+    windows = SETTINGS.windows.model_copy(update={"split": kind, "patch": 4, "blocks": 2})
+    copied = shutil.copytree(cube, tmp_path / "copy", ignore=shutil.ignore_patterns("*.openings.jsonl"))
+    bench = Workbench.open(copied, tmp_path / "bench", SETTINGS.model_copy(update={"windows": windows, "models": ()}))
+    told, log = sealed.checked(bench, "validation"), sealing.log_of(copied)
+    assert (told["opening"]["count"] if openings else told["opening"]) == (openings or None)
+    assert (len(log.read_text().splitlines()) if log.exists() else 0) == openings
+    assert sealed.checked(dataclasses.replace(bench, folder=tmp_path / "again"), "test")["opening"]["count"] == openings + 1
+    first, last = (f"{bench.series.starts[step]:%Y-%m}" for step in (bench.split.targets["test"].start, bench.series.n_steps - 1))
+    assert f"test {first} to {last}" in bench.describe_split()["text"]
 
 
 def test_an_ensemble_of_a_network_without_chance_is_refused(cube, tmp_path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glaciercast.errors import GlaciercastError, InputError
+from glaciercast.evaluate import figures, table
 from glaciercast.evaluate.cells import Cell
+from glaciercast.evaluate.scoring import Scores
+from glaciercast.evaluate.table import known
 from glaciercast.patches.splits import Part
 from glaciercast.stats import bootstrap
 from glaciercast.stats.scores import skill
@@ -26,19 +29,19 @@ class Errors:
     ----------
     by_seed
         Mean squared error over sites, float64 (seed,); NaN where nothing was observed.
-    mse_by_lead, mae_by_lead
-        Mean over sites and seeds, float64 (lead,).
-    mae
+    by_lead
+        ``mse``, ``mae`` and ``bias``: mean over sites and seeds, float64 (lead,).
+    mae, bias
         The same over all leads.
-    rows
-        What a bootstrap draws: Σ w·e² of each window over pixels and leads, in units of its site's Σ w; (seed, window).
+    sums
+        What a bootstrap draws: Σ w·e² and Σ w of each window over pixels and leads; (seed, window) each, site after site.
     """
 
     by_seed: np.ndarray
-    mse_by_lead: np.ndarray
-    mae_by_lead: np.ndarray
+    by_lead: dict[str, np.ndarray]
     mae: float
-    rows: np.ndarray
+    bias: float
+    sums: tuple[np.ndarray, np.ndarray]
 
     @property
     def mse(self) -> float:
@@ -55,22 +58,25 @@ class Errors:
         """Return the errors of a model from its cells: a sequence of seeds for each site."""
         sums = [[cell.result.errors for cell in seeds] for seeds in by_site]
         leads = range(sums[0][0].weight.shape[1])
-        per_lead = {
-            name: np.mean([[[getattr(one, name)(lead) for lead in leads] for one in seeds] for seeds in sums], axis=(0, 1))
-            for name in ("mse", "mae")
-        }
-        rows = [[one.squared.sum(1) / one.weight.sum() for one in seeds] for seeds in sums]
+        rows = [[(one.squared.sum(1), one.weight.sum(1)) for one in seeds] for seeds in sums]
+        squared, weight = np.concatenate(rows, axis=-1).transpose(1, 0, 2)
         return cls(
             by_seed=np.mean([[one.mse() for one in seeds] for seeds in sums], axis=0),
-            mse_by_lead=per_lead["mse"],
-            mae_by_lead=per_lead["mae"],
+            by_lead={
+                name: np.mean([[[getattr(one, name)(lead) for lead in leads] for one in seeds] for seeds in sums], axis=(0, 1))
+                for name in ("mse", "mae", "bias")
+            },
             mae=float(np.mean([[one.mae() for one in seeds] for seeds in sums])),
-            rows=np.concatenate(rows, axis=1),
+            bias=float(np.mean([[one.bias() for one in seeds] for seeds in sums])),
+            sums=(squared, weight),
         )
 
 
 def build(cells: Sequence[Cell], part: Part) -> dict[str, Any]:
     """Return the results of a grid in the form of those of one cube, with what several sites and seeds add.
+
+    In errors, skill and differences each site counts alike. ``figures`` and ``bands`` are of the merged sums of all sites and seeds, as a
+    snow mask or a quantile has no mean over sites: there a site counts by what was observed of it.
 
     Parameters
     ----------
@@ -86,7 +92,8 @@ def build(cells: Sequence[Cell], part: Part) -> dict[str, Any]:
     """
     wanted, validated = ([cell for cell in cells if cell.key.part == each] for each in (part, "validation"))
     about, clusters = _about(wanted), _clusters(wanted)
-    errors, chosen = ({name: Errors.of(by_site) for name, by_site in _by_model(some).items()} for some in (wanted, validated))
+    by_model = _by_model(wanted)
+    errors, chosen = ({name: Errors.of(found) for name, found in some.items()} for some in (by_model, _by_model(validated)))
     facts = {name: [cell.facts for cell in wanted if cell.model == name] for name in errors}
     baselines = {name: found for name, found in errors.items() if facts[name][0]["kind"] == "baseline"}
     if not baselines:
@@ -94,13 +101,14 @@ def build(cells: Sequence[Cell], part: Part) -> dict[str, Any]:
     if not np.isfinite([found.mse for found in baselines.values()]).all():
         raise GlaciercastError(f"no pixel of the {part} part of a site was observed; there is nothing to score")
     best = min(baselines, key=lambda name: baselines[name].mse)
-    by_lead = np.array([found.mse_by_lead for found in baselines.values()])
+    best_by_lead, lowest = table.lowest_by_lead({name: found.by_lead["mse"] for name, found in baselines.items()})
     models = {
         name: {
             **_cost(facts[name]),
-            **_scores(found, by_lead.min(axis=0)),
+            **_scores(found, lowest, clusters),
+            **_merged(by_model[name], clusters),
             **_skills(name, found, baselines, best, clusters),
-            "validation_mse": _known(chosen[name].mse) if name in chosen else None,
+            "validation_mse": known(chosen[name].mse) if name in chosen else None,
             "by_site": _by_site(wanted, name),
         }
         for name, found in errors.items()
@@ -109,31 +117,44 @@ def build(cells: Sequence[Cell], part: Part) -> dict[str, Any]:
         **about,
         "part": part,
         "clusters": clusters.independent,
-        "interval_note": bootstrap.sentence(clusters, max(cell.gap for cell in wanted)),
+        "interval_note": bootstrap.sentence(clusters, max(cell.gap for cell in wanted), part, known=about["split"]["name"] == "space"),
         "best_baseline": best,
-        "best_baseline_by_lead": [list(baselines)[row] for row in by_lead.argmin(axis=0)],
+        "best_baseline_by_lead": best_by_lead,
         "models": models,
+        "differences": table.differences({name: found.sums for name, found in errors.items()}, clusters, alike=True),
     }
 
 
-def _scores(found: Errors, best_by_lead: np.ndarray) -> dict[str, Any]:
-    """Return the errors of a model as the results keep them; `best_by_lead` is the lowest MSE of a baseline, (lead,)."""
+def _scores(found: Errors, lowest: np.ndarray, clusters: bootstrap.Clusters) -> dict[str, Any]:
+    """Return the errors of a model as the results keep them; `lowest` is the lowest MSE of a baseline at each lead, (lead,)."""
     return {
         "mse": found.mse,
+        "mse_interval": bootstrap.estimate(*found.sums, clusters, alike=True).interval,
         "mse_spread": found.spread,
         "mae": found.mae,
-        "mse_by_lead": [_known(value) for value in found.mse_by_lead],
-        "mae_by_lead": [_known(value) for value in found.mae_by_lead],
-        "skill_by_lead": [_known(skill(*pair)) for pair in zip(found.mse_by_lead, best_by_lead, strict=True)],
+        "bias": found.bias,
+        **{f"{name}_by_lead": [known(value) for value in values] for name, values in found.by_lead.items()},
+        "skill_by_lead": [known(skill(*pair)) for pair in zip(found.by_lead["mse"], lowest, strict=True)],
     }
+
+
+def _merged(by_site: Sequence[Sequence[Cell]], clusters: bootstrap.Clusters) -> dict[str, Any]:
+    """Return the figures of a model and what its quantiles are worth, over the windows of all sites and seeds; seeds are drawn together."""
+    seeds = len(by_site[0])
+    joined = Scores.joined([site[seed].result for seed in range(seeds) for site in by_site])
+    repeated = bootstrap.Clusters(np.tile(clusters.block, seeds), np.tile(clusters.glacier, seeds))
+    stated = {"bands": joined.quantiles, "uncalibrated_bands": joined.uncalibrated}
+    bands = {key: table.bands(each) for key, each in stated.items() if each is not None}
+    return {"figures": figures.report(joined, repeated), **bands}
 
 
 def _skills(name: str, found: Errors, baselines: dict[str, Errors], best: str, clusters: bootstrap.Clusters) -> dict[str, Any]:
     """Return the skill of a model against each baseline, with intervals but against itself, and that against the best one."""
     skills = {}
     for base, theirs in baselines.items():
-        interval = None if base == name else bootstrap.skill(found.rows, theirs.rows, clusters).interval
-        skills[base] = {"skill": _known(skill(found.mse, theirs.mse)), "interval": interval}
+        (squared, _), (reference, weight) = found.sums, theirs.sums
+        interval = None if base == name else bootstrap.skill(squared, reference, clusters, weight=weight).interval
+        skills[base] = {"skill": known(skill(found.mse, theirs.mse)), "interval": interval}
     return {"skill": skills[best]["skill"], "skill_interval": skills[best]["interval"], "skills": skills}
 
 
@@ -176,11 +197,6 @@ def _about(cells: Sequence[Cell]) -> dict[str, Any]:
     }
 
 
-def _joined(texts: Iterable[str]) -> str:
-    """Return each text once, without empty ones."""
-    return "; ".join(dict.fromkeys(text for text in texts if text))
-
-
 def _clusters(cells: Sequence[Cell]) -> bootstrap.Clusters:
     """Return what is drawn together: blocks of time within each site."""
     first = {cell.site: cell for cell in reversed(cells)}
@@ -188,11 +204,6 @@ def _clusters(cells: Sequence[Cell]) -> bootstrap.Clusters:
     blocks = [bootstrap.time_blocks(np.array(first[site].issues), first[site].gap) for site in sites]
     glacier = np.repeat(np.arange(len(sites)), [len(block) for block in blocks])
     return bootstrap.Clusters.of(np.concatenate(blocks), glacier)
-
-
-def _known(value: float) -> float | None:
-    """Return the value, or None where nothing was observed to score: JSON has no NaN."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _cost(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,11 @@ LIMITS = (
     "Fits on a CPU repeat bit for bit; on a GPU they differ in the last digits.",
 )
 """What holds for every benchmark."""
+ELSEWHERE = (
+    "Baselines that are fitted pixel by pixel (climatology, damped anomaly, linear trend, harmonic, season shift) know nothing of the "
+    "blocks that are scored and take the mean of other pixels there: they are weaker than under a split by time."
+)
+"""What holds where parts lie in other blocks of the scene."""
 CHOOSING = "The validation part is for choosing: weights and epochs were chosen on it, so networks look better here than they are."
 UNSTATED = "none is stated in the data"
 
@@ -93,6 +98,8 @@ def _networks(results: Mapping[str, Any]) -> list[str]:
 def _limits(results: Mapping[str, Any]) -> list[str]:
     networks = len(_named(results, "network"))
     limits = [] if results["site"]["is_glacier"] else ["The scenes show no glacier."]
+    if results["split"]["name"] in ("space", "both"):
+        limits.append(ELSEWHERE)
     if networks > 1:
         limits.append(f"{networks} networks were compared on the same part: the best of several looks better than it is.")
     return limits

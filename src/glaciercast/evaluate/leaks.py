@@ -70,7 +70,10 @@ class LeakReport:
     fits, changed_fits
         What was fitted anew with noise outside the training part, and what changed in it, as ``name: value``.
     provenance
-        What each kind of fitted thing has seen (see `corruption.provenance`).
+        What each kind of fitted thing has seen (see `corruption.provenance`), glacier by glacier where one is left out.
+    apart
+        Of a glacier that is left out: steps between what is trained on elsewhere and its test part (`patches.splits_glacier.check_dates`).
+        Nothing of its own is trained on, so targets, read and canary are of nothing.
     """
 
     split: str
@@ -84,6 +87,7 @@ class LeakReport:
     fits: tuple[str, ...] = ()
     changed_fits: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    apart: int | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -103,6 +107,11 @@ class LeakReport:
         """The result in one line."""
         if self.faults:
             return f"Leak check ({self.split}): it LEAKS: {'; '.join(self.faults)}."
+        if self.apart is not None:
+            return (
+                f"Leak check ({self.split}): no leak: no pixel of this glacier is read in training; "
+                f"targets of the other glaciers end {self.apart} steps before its test part."
+            )
         repeated = f"; with noise for the unknown, {len(self.forecasts)} forecasts and {len(self.fits)} fits stay the same bit for bit"
         return (
             f"Leak check ({self.split}): no leak: none of {self.read.pixel_dates:,} {self.part} target pixel-dates is read in training, "
@@ -131,6 +140,7 @@ class LeakReport:
             "canary": {"found": self.canary.found, "mse": self.canary.mse},
             **{key: list(getattr(self, key)) for key in ("forecasts", "changed_forecasts", "fits", "changed_fits")},
             "provenance": self.provenance,
+            "apart": self.apart,
             "text": self.text,
         }
 

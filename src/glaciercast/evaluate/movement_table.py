@@ -123,4 +123,4 @@ def _interval(
     if name == reference:
         return None
     model, base = (np.nan_to_num(squares[each]["both"][:, leads]).sum(axis=1).ravel() for each in (name, reference))
-    return bootstrap.skill_interval(model, base, clusters.ravel())
+    return bootstrap.skill(model, base, bootstrap.Clusters.of(clusters.ravel())).interval

@@ -13,7 +13,8 @@ from glaciercast import runs, store
 from glaciercast.errors import GlaciercastError, InputError
 
 KEYS = ("data", "split", "config", "code", "models")
-"""What an opening must tell: digest or description of each; `data` and `split` together say which test part it is."""
+"""What an opening must tell: digest or description of each; of `split` at least ``parts.test``, the first step of the test part and the one
+after its last."""
 LOG = ".openings.jsonl"
 """What follows the cube's name in that of its log."""
 
@@ -25,7 +26,8 @@ class Opening:
     Attributes
     ----------
     count
-        How often the same test part, of the same data and split, has been opened, this time included.
+        How often targets of this test part have been looked at, this time included: openings of the same data whose test steps overlap
+        these, whatever the split, its fractions and its windows were.
     log_path
         The log, one JSON object a line.
     """
@@ -42,7 +44,7 @@ class Opening:
 
 
 def open(cube: str | Path, key: dict[str, Any]) -> Opening:
-    """Open the test part of a cube: append a line to the log beside it, and count how often this part was opened.
+    """Open the test part of a cube: append a line to the log beside it, and count how often its steps were looked at.
 
     Each line holds the time, the key and the SHA-256 of the line before, so a line that is taken out or changed later is found out.
 
@@ -81,9 +83,14 @@ def log_of(cube: str | Path) -> Path:
 
 
 def _count(lines: list[str], key: dict[str, Any]) -> int:
-    """Return how many lines are of the same data and split."""
+    """Return how many lines are of the same data and of a test part that shares steps with this one."""
     openings = (json.loads(line) for line in lines)
-    return sum(all(opening[name] == key[name] for name in ("data", "split")) for opening in openings)
+    return sum(opening["data"] == key["data"] and _shares_steps(opening["split"], key["split"]) for opening in openings)
+
+
+def _shares_steps(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    (first, stop), (other_first, other_stop) = (split["parts"]["test"] for split in (one, two))
+    return bool(first < other_stop and other_first < stop)
 
 
 def _lines(log: TextIO, path: Path) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glaciercast.errors import InputError, LeakError, unknown
 from glaciercast.patches import splits
@@ -99,7 +101,7 @@ def check_apart(boxes: Mapping[str, GeoBox]) -> None:
 
     Raises
     ------
-    LeakError
+    InputError
         Naming two cubes whose grids overlap.
     """
     extents = {name: box.extent.to_crs("EPSG:6933") for name, box in boxes.items()}
@@ -107,7 +109,45 @@ def check_apart(boxes: Mapping[str, GeoBox]) -> None:
     for number, name in enumerate(names):
         for other in names[number + 1 :]:
             if extents[name].intersection(extents[other]).area > 0:
-                raise LeakError(f"the cubes of {name} and {other} show the same ground; leave neither out of the other's training")
+                raise InputError(f"the cubes of {name} and {other} show the same ground; leave neither out of the other's training")
+
+
+def check_dates(starts: Mapping[str, pd.DatetimeIndex], made: Mapping[str, GlacierSplit]) -> int:
+    """Check by enumeration that all that is read of the others ends a gap before the first test target of the glacier that is left out.
+
+    Parameters
+    ----------
+    starts, made
+        As of `by_glacier`: first days of the steps, and the split of each glacier.
+
+    Returns
+    -------
+    int
+        Steps between the last target, or frame that statistics are fitted on, of any other glacier and the first test target. The gap that
+        they must fill holds the length of a composite.
+
+    Raises
+    ------
+    LeakError
+        Naming the glacier and the day that comes too near.
+    """
+    home = next(name for name, split in made.items() if split.held_out)
+    days = functools.reduce(lambda one, two: one.union(two), starts.values())
+    first = int(days.get_indexer(starts[home][_target_steps(made[home], "test")]).min())
+    apart = []
+    for name, split in made.items():
+        steps = np.concatenate([_target_steps(split, "train"), _target_steps(split, "validation"), np.array(split.training_steps, "int64")])
+        between = first - days.get_indexer(starts[name][steps]) - 1
+        if (between < split.gap).any():
+            day = f"{starts[name][steps[between.argmin()]]:%Y-%m-%d}"
+            raise LeakError(f"{name}: {day} is trained on, {between.min()} steps before the test part of {home}, expected {split.gap}")
+        apart += between.tolist()
+    return min(apart)
+
+
+def _target_steps(split: GlacierSplit, part: Part) -> NDArray[np.int64]:
+    """Return the step of every target of every window of a part, int64."""
+    return (split.issues(part)[:, None] + np.arange(1, split.n_target + 1)).ravel()
 
 
 def _same_dates(home: pd.DatetimeIndex, times: TimeSplit, part: Part, own: pd.DatetimeIndex) -> range:
@@ -115,5 +155,4 @@ def _same_dates(home: pd.DatetimeIndex, times: TimeSplit, part: Part, own: pd.Da
     steps = times.targets[part]
     first = 0 if part == "train" else int(own.searchsorted(home[steps.start]))
     stop = len(own) if steps.stop == len(home) else int(own.searchsorted(home[steps.stop]))
-    start = max(first, times.history)
-    return range(start, max(start, stop))
+    return range(min(max(first, times.history), stop), stop)

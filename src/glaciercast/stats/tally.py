@@ -100,11 +100,6 @@ class StratumSums(Sums):
         hits, misses, alarms = self._mask(lead)
         return ratio(2 * hits, 2 * hits + misses + alarms)
 
-    def snow_share(self, lead: int | None = None) -> np.ndarray:
-        """Return the share of observed pixels that are snow in the truth, as `mse`."""
-        hits, misses, alarms = self._mask(lead)
-        return ratio(hits + misses, hits + misses + alarms + self._sum("rejections", lead))
-
     def _among(self, labels: tuple[Label, ...]) -> StratumSums:
         """Return the same with more strata, which are empty."""
         places = [labels.index(label) for label in self.labels]

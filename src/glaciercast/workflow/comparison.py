@@ -14,7 +14,7 @@ from glaciercast.errors import InputError
 from glaciercast.workflow import leaveout, scored
 from glaciercast.workflow.lanes import Lane
 from glaciercast.workflow.settings import BenchmarkConfig
-from glaciercast.workflow.workbench import identity
+from glaciercast.workflow.workbench import check, identity
 
 if TYPE_CHECKING:
     from glaciercast.evaluate.cells import Cell
@@ -68,6 +68,7 @@ def compare(
         raise InputError(f"seeds: expected different ones, found {', '.join(map(str, seeds)) or 'none'}")
     if by_glacier:
         leaveout.check(settings, len(places), final)
+    check(settings)
     contents = {site: config.plain(identity(cube, Config())) for site, cube in places.items()}
     asked = {"settings": config.plain(settings), "seeds": tuple(seeds), "final": final, "by_glacier": by_glacier}
     task = GridTask(cubes=contents, code=cells.code_identity(), **asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ from glaciercast.workflow.workbench import Workbench
 if TYPE_CHECKING:
     from torch import nn
 
+    from glaciercast.evaluate.leaks import LeakReport
     from glaciercast.patches.series import Series
+    from glaciercast.patches.splits import Part
     from glaciercast.patches.splits_glacier import GlacierSplit
 
 BASELINES = ("persistence", "same_season", "advection")
@@ -36,6 +38,17 @@ class Stranger(Workbench):
     def specs(self) -> list[ModelSpec]:
         """Return the baselines that need no fit, then the networks."""
         return [*(ModelSpec(name=name) for name in BASELINES), *self.settings.models]
+
+    def leak_report(self, part: Part) -> LeakReport:
+        """Return what the leak checker finds: nothing here is trained on, and elsewhere nothing near the test part or after it."""
+        from glaciercast.evaluate import corruption
+        from glaciercast.patches import splits_glacier
+
+        starts = {name: series.starts[: series.n_steps] for name, series in self.glaciers.items()}
+        apart = splits_glacier.check_dates(starts, self.splits)
+        others = {name: series for name, series in self.glaciers.items() if not self.splits[name].held_out}
+        provenance = {name: corruption.provenance(series, self.splits[name]) for name, series in others.items()}
+        return replace(super().leak_report(part), apart=apart, provenance=provenance)
 
     def _network(self, spec: ModelSpec) -> tuple[nn.Module, dict[str, Any]]:
         """Fit a network on the training windows of the others; the weights that are best on their validation windows are kept."""
@@ -74,7 +87,8 @@ class LeftOut(Lane):
             n_input=task.n_input, n_target=task.n_target, history=task.history, fractions=windows.fractions,
             composite_length=max(each.series.composite_length for each in opened.values()),
         )  # fmt: skip
-        glaciers, home = {name: each.series for name, each in opened.items()}, opened[self.site]
+        splits = {name: split for name, split in splits.items() if split.held_out or split.targets["validation"].stop}  # others begin later
+        glaciers, home = {name: opened[name].series for name in splits}, opened[self.site]
         data = left_out.pooled(glaciers, splits)
         return Stranger(home.cube, self.folder, self.settings, home.series, task, splits[self.site], data, glaciers, splits)
 
@@ -94,12 +108,15 @@ def check(settings: BenchmarkConfig, sites: int, final: bool) -> None:
     Raises
     ------
     InputError
-        If there is one glacier, the test part stays sealed, or a network needs a fit on the glacier that it is scored on.
+        If there is one glacier, the test part stays sealed, the windows name a split of their own, or a network needs a fit on the glacier
+        that it is scored on.
     """
     if sites < 2:
         raise InputError(f"split by glacier: expected at least two sites, found {sites}")
     if not final:
         raise InputError("split by glacier: only the test part of the glacier that is left out is scored; expected --final")
+    if settings.windows.split != "time":
+        raise InputError(f"split by glacier: expected no other split in 'windows.split', found '{settings.windows.split}'")
     for spec in settings.models:
         if spec.residual not in RESIDUALS or spec.members > 1 or spec.calibrate:
             known = ", ".join(RESIDUALS)

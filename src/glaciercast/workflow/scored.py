@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from glaciercast.evaluate.cells import Cell
-    from glaciercast.patches.splits import Part, TimeSplit
+    from glaciercast.patches.splits import Part
     from glaciercast.stats.scores import ErrorSums
     from glaciercast.workflow.workbench import Workbench
 
@@ -122,7 +121,7 @@ def score(workbench: Workbench, final: bool) -> dict[str, Any]:
             **{key: table.bands(each) for key, each in stated.items() if each is not None},
         }
         sums[spec.label] = result.errors
-    results = table.build(workbench.series, _with_scored(workbench, part), sums, facts, workbench.site())
+    results = table.build(workbench.series, workbench.split, sums, facts, workbench.site(), part)
     results |= {"part": part, "split": workbench.describe_split(), **told}
     if not workbench.split.honest:
         results = without_intervals(results)
@@ -144,16 +143,11 @@ def without_intervals(results: dict[str, Any]) -> dict[str, Any]:
     models = {}
     for name, model in results["models"].items():
         skills = {base: {**each, "interval": None} for base, each in model["skills"].items()}
-        models[name] = {**model, "skill_interval": None, "mse_interval": None, "skills": skills}
+        figures = {by: found for by, found in model["figures"].items() if by != "interval"}
+        models[name] = {**model, "skill_interval": None, "mse_interval": None, "skills": skills, "figures": figures}
     note = "No interval is given: the windows of this split overlap each other and those that were trained on."
     differences = [{**each, "interval": None} for each in results["differences"]]
     return {**results, "clusters": 0, "interval_note": note, "models": models, "differences": differences}
-
-
-def _with_scored(workbench: Workbench, part: Part) -> TimeSplit:
-    """Return the split with the part that was scored where the table looks for the test part."""
-    targets = workbench.split.targets
-    return dataclasses.replace(workbench.split, targets={**targets, "test": targets[part]})
 
 
 def _keep_for_report(workbench: Workbench, part: Part) -> None:

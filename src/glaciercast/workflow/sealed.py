@@ -17,21 +17,21 @@ SEAL = "seal.json"
 def checked(workbench: Workbench, part: Part) -> dict[str, Any]:
     """Check the split for leaks and, if `part` is the sealed test part, open it; return what the results tell of both.
 
-    A run that goes on after an interruption has opened it before, and is not counted again.
+    Where the split is not honest, the validation part has the windows of the test part, and to score it is a look at that. A run that goes
+    on after an interruption has opened it before, and is not counted again.
 
     Raises
     ------
     LeakError
         If a split that should be honest leaks.
     """
-    from glaciercast.evaluate import leaks
-
     kept = workbench.folder / SEAL
     if kept.is_file():
         return runs.read_json(kept)
-    found = leaks.report(workbench.series, workbench.task, workbench.split, workbench.settings.windows.stride, part)
+    found = workbench.leak_report(part)
     found.require()
-    told = {"leaks": found.to_json(), "opening": _opened(workbench) if part == "test" else None}
+    looked_at = part == "test" or not workbench.split.honest
+    told = {"leaks": found.to_json(), "opening": _opened(workbench) if looked_at else None}
     runs.write_json(kept, told)
     return told
 

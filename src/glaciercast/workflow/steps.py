@@ -79,6 +79,7 @@ def align(cube: str | Path, settings: AlignConfig | None = None, replace: bool =
 def train(cube: str | Path, model: ModelSpec, out: str | Path, settings: BenchmarkConfig | None = None) -> dict[str, Any]:
     """Train one network on the training part of a cube's series, keep the weights that are best on the validation part."""
     settings = (settings or BenchmarkConfig()).model_copy(update={"models": (model,)})
+    benches.check(settings)
     with runs.run_folder(out, "train", benches.identity(cube, settings)) as folder:
         workbench = Workbench.open(cube, folder, settings)
         _, facts = workbench.model(model)
@@ -95,6 +96,7 @@ def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | Non
     from glaciercast.evaluate import cells
 
     settings = settings or BenchmarkConfig()
+    benches.check(settings)
     with runs.run_folder(out, "benchmark", benches.identity(cube, settings, {"final": final, "code": cells.code_identity()})) as folder:
         return scored.score(Workbench.open(cube, folder, settings), final)
 
@@ -115,6 +117,7 @@ def report(folder: str | Path) -> dict[str, Any]:
 
 def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) -> dict[str, Any]:
     """Do everything: build, align, train, score, forecast, report; all in one run folder."""
+    benches.check(settings)
     with runs.run_folder(out, "run", settings) as folder:
         cube = folder / "cube.zarr"
         built = _built(settings, folder, cube, fetching)

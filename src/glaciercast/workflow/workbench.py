@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from glaciercast import config, grid, store
 from glaciercast.config import Config
 from glaciercast.errors import InputError
+from glaciercast.patches.splits import PARTS
 from glaciercast.schema import ALIGNED, ALIGNED_VARIABLES
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from glaciercast.evaluate.leaks import LeakReport
     from glaciercast.models.base import Forecaster, TrainingData
     from glaciercast.models.residual import ResidualForecaster
     from glaciercast.models.task import Task
     from glaciercast.patches.series import Series
-    from glaciercast.patches.splits import TimeSplit
+    from glaciercast.patches.splits import Part, TimeSplit
     from glaciercast.training.fit import FitResult
 
 BASELINES = ("persistence", "same_season", "climatology", "damped_anomaly", "linear_trend", "advection", "harmonic", "season_shift")
@@ -55,12 +57,9 @@ class Workbench:
         from glaciercast.patches import splits_kinds
         from glaciercast.patches.sampling import patch_origins
         from glaciercast.training import networks
-        from glaciercast.training.fit import check_options
 
-        _check_models(settings.models)
-        check_options(settings.training)
+        check(settings)
         windows = settings.windows
-        _check_units(windows.targets)
         series = serieses.load(cube, folder / "cache", windows.variables, windows.n_target, windows.statics)
         patch_origins(series.shape, windows.patch, windows.stride)  # refuses a scene smaller than a patch before anything is fitted
         history = max(windows.n_input, series.period)
@@ -115,8 +114,17 @@ class Workbench:
         """Return the split as the results keep it."""
         from glaciercast.evaluate import table
 
-        told = table.describe_split(self.series, self.split)
-        return told if self.split.name == "time" else {**told, "name": self.split.name, "text": self.split.sentence}
+        told, name = table.describe_split(self.series, self.split), self.split.name
+        if name == "time":
+            return told
+        dates = ", ".join(f"{part} {told[part][0]} to {told[part][1]}" for part in PARTS)
+        return {**told, "name": name, "text": self.split.sentence if name == "glacier" else f"{self.split.sentence} Targets: {dates}."}
+
+    def leak_report(self, part: Part) -> LeakReport:
+        """Return what the leak checker finds of the split when `part` is scored."""
+        from glaciercast.evaluate import leaks
+
+        return leaks.report(self.series, self.task, self.split, self.settings.windows.stride, part)
 
     def site(self) -> dict[str, Any]:
         """Return what the results tell of the place."""
@@ -165,6 +173,22 @@ def is_baseline(spec: ModelSpec) -> bool:
     return registry.find(spec.name).kind == "baseline"
 
 
+def check(settings: BenchmarkConfig) -> None:
+    """Check what needs no cube, so that nothing is made for settings that cannot be used.
+
+    Raises
+    ------
+    InputError
+        If a model, its preset or an option is unknown, a model is there twice or is a baseline, an option of the training does not fit, or
+        the targets differ in their units.
+    """
+    from glaciercast.training.fit import check_options
+
+    _check_models(settings.models)
+    check_options(settings.training)
+    _check_units(settings.windows.targets)
+
+
 def _check_units(targets: tuple[str, ...]) -> None:
     units = {name: ALIGNED.variables[name].units for name in targets if name in ALIGNED_VARIABLES}
     if len(set(units.values())) > 1:
@@ -173,12 +197,17 @@ def _check_units(targets: tuple[str, ...]) -> None:
 
 
 def _check_models(specs: tuple[ModelSpec, ...]) -> None:
+    from glaciercast.models import registry
+
     labels = [spec.label for spec in specs]
     for spec in specs:
+        if not spec.name:
+            raise InputError("models: expected names, found an empty one")
         if is_baseline(spec):
             raise InputError(f"model '{spec.name}': is a baseline, which is always in the table; expected a network")
         if labels.count(spec.label) > 1:
             raise InputError(f"model '{spec.label}': is there twice; give one of them another 'title'")
+        registry.resolved(spec.name, spec.preset, spec.options)
 
 
 def _check_calibration(specs: tuple[ModelSpec, ...], windows: int) -> None:
