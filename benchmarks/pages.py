@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("build", "composite", "gapfill", "leak", "learnable", "models", "movement", "scoring", "skill", "training")
+PAGES = ("build", "composite", "gapfill", "leak", "learnable", "models", "movement", "scoring", "skill", "study", "training")
 """Benchmarks whose page is ``document(results)``, with one newline at its end."""
 
 
