@@ -39,8 +39,9 @@ class SpectrumSums(Sums):
         """Return the sums of forecasts (forecast, lead, y, x).
 
         The scene is cut into blocks of 64 pixels (in smaller scenes, of their shorter side) that overlap by half; from each its mean is
-        taken, it is tapered by a Hann window and transformed, and the squared modulus is added up over rings of the wavenumber (Welch 1967). A block with
-        a missing pixel is left out, in the forecast as in the truth: gaps filled alike in both would make their spectra alike.
+        taken, it is tapered by a Hann window and transformed, and the squared modulus is added up over rings of the wavenumber (Welch
+        1967). A block with a missing pixel is left out, in the forecast as in the truth: gaps filled alike in both would make their
+        spectra alike.
 
         References
         ----------
