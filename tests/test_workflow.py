@@ -196,6 +196,7 @@ def test_a_pixel_first_seen_in_a_test_target_is_scored_for_every_model(scenes, t
     assert results["models"]["same_season"]["mse"] > results["models"]["climatology"]["mse"]  # mean of all months against that of the month
 
 
+@pytest.mark.slow
 def test_a_benchmark_killed_in_training_ends_as_if_it_had_not_been(cube, tmp_path):
     straight = workflow.benchmark(cube, tmp_path / "straight", SETTINGS)
     script = textwrap.dedent(
@@ -227,6 +228,7 @@ def test_a_benchmark_killed_in_training_ends_as_if_it_had_not_been(cube, tmp_pat
         workflow.benchmark(cube, tmp_path / "killed", SETTINGS)
 
 
+@pytest.mark.slow
 def test_results_keep_what_a_sceptic_asks_for(cube, tmp_path):
     results = workflow.benchmark(cube, tmp_path / "bench", SETTINGS, final=True)
     kept = json.loads((tmp_path / "bench" / "results" / "benchmark.json").read_text())

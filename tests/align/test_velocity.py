@@ -235,6 +235,7 @@ def test_the_product_is_the_only_one_of_pairs_or_the_one_that_is_named():
     assert regrid.product(xr.DataTree.from_dict(series), "velocity", None) is None
 
 
+@pytest.mark.slow
 def test_the_monthly_velocity_of_a_simulated_glacier_is_the_truth_within_its_error(archive, tmp_path):
     (path,) = (archive / "archive" / "itslive-cubes").glob("*/*.json")
     item = pystac.Item.from_file(str(path))

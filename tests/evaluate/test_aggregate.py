@@ -96,6 +96,7 @@ def stated(site, seed):
     return scoring.of_scenes(forecast, truth, weight, month, ground, (np.array([6]), np.array([11])), snow=True, stated=(quantiles, LEVELS))
 
 
+@pytest.mark.slow
 def test_a_grid_tells_all_figures_and_what_quantiles_are_worth_of_the_merged_sums():
     scores = {(site, seed): stated(site, seed) for site in "ab" for seed in (0, 1)}
     plain = {site: stated(site, 2).errors for site in "ab"}

@@ -144,7 +144,7 @@ def test_only_trained_networks_are_taken_and_unknown_keys_refused(here, there, t
     solved = workflow.train(there, workflow.parse_model("pixel_linear"), tmp_path / "solved", settings)["model"]
     with pytest.raises(InputError, match=r"pixel_linear: expected a single trained network, found pixel_linear, an ensemble"):
         finetune(here, solved, tmp_path / "a", SETTINGS)
-    with pytest.raises(InputError, match=r"model.json: cannot be read"):
+    with pytest.raises(InputError, match=r"nothing: expected a trained model"):
         finetune(here, tmp_path / "nothing", tmp_path / "b", SETTINGS)
     with pytest.raises(ConfigError, match="unknown key 'windows'"):
         finetuning.read_finetune_config(None, {"windows.n_input": 3})

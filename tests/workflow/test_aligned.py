@@ -116,6 +116,7 @@ def test_a_model_waits_for_the_latest_of_what_it_reads(cube, tmp_path):
     assert (both.available_at >= snow.available_at).all() and (both.available_at > snow.available_at).any()
 
 
+@pytest.mark.slow
 def test_records_of_later_change_no_earlier_step(built, cube, tmp_path):
     _, _, tree = cube
     aligned = tree["aligned"].to_dataset().load()

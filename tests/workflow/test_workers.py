@@ -55,6 +55,7 @@ def manifest(cube):
     return entries
 
 
+@pytest.mark.slow
 def test_workers_behind_a_scheduler_make_the_same_cube_and_manifest(archive, cluster, tmp_path):
     products, lines = build(tmp_path / "alone", archive, "none")
     found, same = build(tmp_path / "crew", archive, cluster.scheduler_address)
