@@ -32,10 +32,10 @@ demo: $(STAMP) ## run the whole chain on a simulated glacier, then on real scene
 	$(BIN)/glaciercast demo --out $(DEMO)
 
 test: $(STAMP) ## run the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: $(STAMP) ## run the tests that train networks or run the whole demo
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
 check: $(STAMP) ## lint, formatting, types, layers of the architecture, docs without warnings
 	$(BIN)/ruff check

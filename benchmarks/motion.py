@@ -41,6 +41,7 @@ EDGE, MOVING = 40, 0.1
 FAST = {
     "32 px, one pass": TrackingConfig(chips=(32,), search=10, passes=1),
     "48 px, two passes": TrackingConfig(chips=(48,), search=10, passes=2),
+    "the default, 32 to 96 px, three passes": TrackingConfig(search=10),
 }
 
 

@@ -29,7 +29,7 @@ from glaciercast.patches import series as serieses
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.report.tables import winner_sentence
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import scored, showcase, steps
+from glaciercast.workflow import model_cells, showcase, steps
 from glaciercast.workflow.workbench import BASELINES, Workbench
 
 SETTINGS = workflow.BenchmarkConfig(
@@ -332,7 +332,7 @@ def small_demo(scenes, monkeypatch):
 def test_an_interrupted_demo_goes_on_where_it_stopped(small_demo, tmp_path, monkeypatch):
     calls, overrides = small_demo
     with monkeypatch.context() as patch:
-        patch.setattr(scored, "score", _interrupt_after(1, scored.score))
+        patch.setattr(model_cells, "score", _interrupt_after(1, model_cells.score))
         with pytest.raises(KeyboardInterrupt):
             workflow.demo(tmp_path / "demo", overrides)
     assert calls == ["simulate", "simulated", "real"] and not runs.is_complete(tmp_path / "demo")

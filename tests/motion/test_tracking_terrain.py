@@ -18,20 +18,27 @@ def scores() -> dict[str, dict[str, dict[str, float]]]:
     assert spec and spec.loader
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)
-    return bench.terrain({title: bench.PAIRS[title] for title in ("summer, 40 days", "winter, 40 days", "surge, 5 days")})
+    return bench.terrain(
+        {title: bench.PAIRS[title] for title in ("early summer, 40 days", "summer, 40 days", "winter, 40 days", "surge, 5 days")}
+    )
 
 
-def test_debris_that_moves_by_one_and_a_half_pixels_is_measured_and_half_of_it_lies_within_its_error():
-    debris = scores()["summer, 40 days"]["debris"]
-    assert debris["moved"] > 1.4 and debris["valid"] > 0.95
-    assert debris["error"] < 0.06 and debris["wrong"] == 0
-    assert 0.5 <= debris["within"] <= 0.75
+def test_debris_that_moves_by_one_and_a_half_pixels_is_measured():
+    for title in ("early summer, 40 days", "summer, 40 days"):
+        debris = scores()[title]["debris"]
+        assert debris["moved"] > 1.4 and debris["valid"] > 0.95
+        assert debris["error"] < 0.05 and debris["wrong"] == 0
+
+
+def test_two_thirds_of_debris_lie_within_their_error_under_the_same_sun():
+    """In late summer the sun sinks from 62° to 45° and shifts what shade and brightness make together: half of the vectors lie within."""
+    assert 0.6 <= scores()["early summer, 40 days"]["debris"]["within"] <= 0.75
 
 
 def test_a_surge_of_eight_pixels_is_measured():
     debris = scores()["surge, 5 days"]["debris"]
     assert debris["moved"] > 8 and debris["valid"] > 0.85
-    assert debris["median"] < 0.12 and debris["wrong"] < 0.03
+    assert debris["median"] < 0.1 and debris["wrong"] < 0.03
 
 
 def test_margins_that_shear_too_much_are_invalid():

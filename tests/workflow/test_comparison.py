@@ -11,7 +11,7 @@ from glaciercast.errors import InputError, RunFolderError
 from glaciercast.evaluate import cells, scoring, sealing
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import ModelSpec, lanes
+from glaciercast.workflow import ModelSpec, site_cells
 from glaciercast.workflow.workbench import BASELINES
 
 pytestmark = pytest.mark.slow  # cubes are built and networks trained
@@ -139,8 +139,8 @@ def test_the_opened_test_part_is_logged_once_a_site_however_often_the_run_is_sto
 
 
 def test_ensembles_of_neighbouring_seeds_share_no_member(cubes):
-    lane = lanes.Lane("north", cubes[0], cubes[0], SETTINGS, ("validation",))
-    first = [lane._seeded(PAIR, seed).training.seed for seed in (0, 1, 2)]
+    site = site_cells.SiteCells("north", cubes[0], cubes[0], SETTINGS, ("validation",))
+    first = [site._seeded(PAIR, seed).training.seed for seed in (0, 1, 2)]
     members = [range(start, start + PAIR.members) for start in first]
     assert [list(each) for each in members] == [[0, 1], [2, 3], [4, 5]]
 

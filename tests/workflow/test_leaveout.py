@@ -47,7 +47,7 @@ def grid(cubes, tmp_path_factory):
 @pytest.fixture(scope="module")
 def stranger(cubes, tmp_path_factory):
     rest = {"south": cubes[1] / "cube.zarr", "west": cubes[2] / "cube.zarr"}
-    return leaveout.LeftOut("north", cubes[0] / "cube.zarr", tmp_path_factory.mktemp("lane") / "north", SETTINGS, ("test",), rest).workbench
+    return leaveout.LeftOut("north", cubes[0] / "cube.zarr", tmp_path_factory.mktemp("rest") / "north", SETTINGS, ("test",), rest).workbench
 
 
 def test_what_is_not_fitted_scores_as_under_the_split_by_time(cubes, grid, tmp_path):

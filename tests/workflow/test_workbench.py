@@ -22,7 +22,7 @@ from glaciercast.patches import normalise
 from glaciercast.patches.splits import WindowConfig
 from glaciercast.training import networks, saving
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import ModelSpec, scored, sealed
+from glaciercast.workflow import ModelSpec, model_cells, sealed
 from glaciercast.workflow.workbench import Workbench
 
 pytestmark = pytest.mark.slow  # cubes are built and networks trained
@@ -100,7 +100,7 @@ def test_results_tell_crps_and_coverage_before_and_after(run):
 def test_nothing_is_fitted_or_calibrated_twice(run, monkeypatch):
     folder, results, bench = run
     before = {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*") if path.is_file()}
-    again = scored.score(bench, final=True)
+    again = model_cells.score(bench, final=True)
     assert {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*") if path.is_file()} == before
     assert again["models"] == results["models"]
 

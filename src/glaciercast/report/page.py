@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glaciercast.errors import InputError
 from glaciercast.evaluate.card import BASELINES
+from glaciercast.report import more_scores
 from glaciercast.report.style import label, squared, unit_words
 from glaciercast.report.tables import benchmark_table, checked, lead_table, markdown_table, scored_part, text_table, winner_sentence
 
@@ -106,6 +107,7 @@ def _context(results: Mapping[str, Any]) -> dict[str, Any]:
         "winner": winner_sentence(results),
         "table": benchmark_table(results),
         "lead_table": lead_table(results),
+        "more_scores": more_scores.table(results),
         "best_baseline": results["best_baseline"],
         "baselines": {name: BASELINES.get(name, "") for name, model in models.items() if model["kind"] == "baseline"},
         "n_networks": sum(model["kind"] == "network" for model in models.values()),

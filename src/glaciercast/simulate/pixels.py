@@ -123,7 +123,7 @@ def draw(
                 crack = _between(statics, p, q, a, b, CREVASSES) * _clip(f(1.8) * split - f(0.2))  # crevasses lie across the flow
                 share[STONES] = stony
                 share[CLEAN] = f(1) - stony
-                shape = (f(1) + f(0.14) * rough - f(0.35) * crack) * (f(1) + (f(0.35) + f(0.5) * stony) * -tilt * per_height)
+                shape = (f(1) + f(0.14) * rough - f(0.35) * crack) * (f(1) + (f(0.4) + f(0.57) * stony) * -tilt * per_height)
                 cover = STONY if stony > f(0.5) else BARE_ICE
                 shape = max(shape, f(0.15))
             else:

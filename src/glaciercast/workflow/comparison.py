@@ -11,9 +11,9 @@ from pydantic import Field
 from glaciercast import config, runs, sites, store
 from glaciercast.config import Config
 from glaciercast.errors import InputError
-from glaciercast.workflow import leaveout, scored
-from glaciercast.workflow.lanes import Lane
+from glaciercast.workflow import leaveout, model_cells
 from glaciercast.workflow.settings import BenchmarkConfig
+from glaciercast.workflow.site_cells import SiteCells
 from glaciercast.workflow.workbench import check, identity
 
 if TYPE_CHECKING:
@@ -77,18 +77,18 @@ def compare(
         told: dict[str, dict[str, Any]] = {}
         for site, cube in places.items():
             rest = {name: other for name, other in places.items() if name != site}
-            lane = (
+            place = (
                 leaveout.LeftOut(site, cube, folder / site, settings, ("test",), rest)
                 if by_glacier
-                else Lane(site, cube, folder / site, settings, scored.parts(final))
+                else SiteCells(site, cube, folder / site, settings, model_cells.parts(final))
             )
-            told[site] = lane.checked()
-            found += lane.cells(seeds)
-        results = aggregate.build(found, scored.parts(final)[-1])
+            told[site] = place.checked()
+            found += place.cells(seeds)
+        results = aggregate.build(found, model_cells.parts(final)[-1])
         results["sites"] = {site: {**place, **told[site]} for site, place in results["sites"].items()}
         if not all(each["leaks"]["honest"] for each in told.values()):
-            results = scored.without_intervals(results)
-        scored.write(folder, results)
+            results = model_cells.without_intervals(results)
+        model_cells.write(folder, results)
     return results
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveFloat
 from glaciercast import config, runs
 from glaciercast.config import Config
 from glaciercast.training.config import TrainingConfig
-from glaciercast.workflow import scored
+from glaciercast.workflow import model_cells
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.settings import BenchmarkConfig
 from glaciercast.workflow.transfer import FINE_TUNED, MIXED, ZERO_SHOT, Source, Transfer
@@ -59,7 +59,7 @@ def finetune(
             guest = Workbench.open(mix, folder / "mix", benchmark)
             source.check(guest, mix)
         assert isinstance(transfer, Transfer)
-        results = scored.score(replace(transfer, source=source, guest=guest, freeze=settings.freeze), final=True)
+        results = model_cells.score(replace(transfer, source=source, guest=guest, freeze=settings.freeze), final=True)
         summary = {
             "source": str(source.path),
             "models": {title: str(folder / "models" / title) for title in titles},

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from glaciercast import config, store
 from glaciercast.errors import InputError
-from glaciercast.workflow.lanes import Lane
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec
+from glaciercast.workflow.site_cells import SiteCells
 from glaciercast.workflow.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Stranger(Workbench):
 
 
 @dataclass(frozen=True)
-class LeftOut(Lane):
+class LeftOut(SiteCells):
     """A site of a grid in which each is left out once: `rest` are the others."""
 
     rest: Mapping[str, Path] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from glaciercast.errors import GlaciercastError, InputError
 from glaciercast.progress import note
 from glaciercast.sources import recipe as recipes
 from glaciercast.sources.recipe import Mask, Recipe
-from glaciercast.workflow import acquisition, checks, forecasting, scored
+from glaciercast.workflow import acquisition, checks, forecasting, model_cells
 from glaciercast.workflow import workbench as benches
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig
 from glaciercast.workflow.workbench import Workbench
@@ -98,7 +98,7 @@ def benchmark(cube: str | Path, out: str | Path, settings: BenchmarkConfig | Non
     settings = settings or BenchmarkConfig()
     benches.check(settings)
     with runs.run_folder(out, "benchmark", benches.identity(cube, settings, {"final": final, "code": cells.code_identity()})) as folder:
-        return scored.score(Workbench.open(cube, folder, settings), final)
+        return model_cells.score(Workbench.open(cube, folder, settings), final)
 
 
 def report(folder: str | Path) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def run(settings: RunConfig, out: str | Path, fetching: Fetching | None = None) 
         aligned = align_cube(cube, settings.align)
         _compare_masks(settings, folder)
         workbench = Workbench.open(cube, folder, settings)
-        results = scored.score(workbench, final=True)
+        results = model_cells.score(workbench, final=True)
         summary = {
             "build": built,
             "align": aligned,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast import runs, store
-from glaciercast.workflow import scored, sealed
+from glaciercast.workflow import model_cells, sealed
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec
 from glaciercast.workflow.workbench import Workbench, all_specs, is_baseline
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Lane:
+class SiteCells:
     """One site of a grid: what makes its cells.
 
     Attributes
@@ -63,7 +63,7 @@ class Lane:
             for seed in (None,) if is_baseline(spec) else seeds:
                 settings = self._seeded(spec, seed)
                 bench = functools.partial(self._bench, settings, seed)
-                yield from scored.make(bench, spec, settings, self.data, self.folder / "cells", self.site, seed, self.wanted).values()
+                yield from model_cells.make(bench, spec, settings, self.data, self.folder / "cells", self.site, seed, self.wanted).values()
 
     def _seeded(self, spec: ModelSpec, seed: int | None) -> BenchmarkConfig:
         """Return the settings with a seed from which no member of an ensemble shares its own with one of another seed."""
