@@ -17,6 +17,7 @@ from glaciercast.cli import (
     export,
     finetune,
     forecast,
+    hazard,
     models,
     motion,
     plot,
@@ -52,6 +53,7 @@ def _options(
 for module in (demo, run, simulate, build, audit, align, motion, train, finetune, benchmark, forecast, export, report):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.command(name="models")(models.command)
+app.add_typer(hazard.app, name="hazard")
 app.add_typer(plot.app, name="plot")
 app.add_typer(sites.app, name="sites")
 

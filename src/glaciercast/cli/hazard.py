@@ -1,0 +1,6 @@
+"""``glaciercast hazard``: lakes, past floods and an outlook on outburst floods; one file a subcommand."""
+
+import typer
+
+app = typer.Typer(help="Lakes, past floods, and an outlook that never looks ahead.", no_args_is_help=True, rich_markup_mode=None)
+# app.command(name="lakes")(hazard_lakes.command)

@@ -1,0 +1,1 @@
+"""An outlook on outburst floods: lakes, events, features by the time they could be had, probabilities, verification."""
