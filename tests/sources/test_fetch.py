@@ -139,7 +139,7 @@ def test_no_overlap_has_facts_but_no_band(remote, reader, tmp_path):
 
 def test_faults_change_nothing(remote, landsat, reader, files):
     grids = {asset: middle(path_of(landsat[0], asset)) for asset in ("green", "red", "nir08", "swir16", "lwir11", "qa_pixel")}
-    files.faults = Faults(rate=0.3, seed=3, kinds=("429", "503", "reset", "truncated", "corrupt"))
+    files.faults = Faults(rate=0.5, seed=3, kinds=("429", "503", "reset", "truncated", "corrupt"), burst=0)
     with ThreadPoolExecutor(6) as pool:
         found = pool.map(lambda asset: Fetcher(reader).fetch(remote, asset, grids[asset][0]), grids)
     for (asset, (_, values)), fetched in zip(grids.items(), found, strict=True):
