@@ -28,8 +28,9 @@ AROUND = np.arange(-8, 9, 4)
 """Shifts, pixels, at which a matched chip is compared with its surroundings."""
 LARGEST_COMPARED = 64
 """Side of the largest chip for that, pixels."""
-EVERY = 2
-"""Nodes of the field that deforms the scenes, along each side, between two vectors."""
+EVERY = 1, 2
+"""Nodes of the field that deforms the scenes, along each side, between two vectors: of one pass, which starts from a field that is coarser
+than they are, and of several."""
 SETTLED = 1.0, 0.15, 0.07
 """Pixels that the last pass may move a vector that converges: of one, two, three or more passes. What other ground, light or snow pulls at
 goes on moving."""
@@ -79,7 +80,8 @@ def at_once(first: np.ndarray, second: np.ndarray, masks: Both | None, prior: Bo
     """Return displacement between scenes, or tiles of larger ones, that are held as a whole; the rest as for `track`."""
     first, second = np.asarray(first, "float32"), np.asarray(second, "float32")
     usable = checked(first, second, masks)
-    nodes = matching.lattice(first.shape, settings.step // EVERY, settings.step)
+    every = EVERY[settings.passes > 1]
+    nodes = matching.lattice(first.shape, settings.step // every, settings.step)
     images = filters.of_both(lambda one: filters.filled(*one), (first, usable[0]), (second, usable[1]))
     texture = weighting.Texture(images, filters.of_both(eroded, *usable))
     levels = coarse.levels(images, texture.usable, settings.search)
@@ -92,7 +94,7 @@ def at_once(first: np.ndarray, second: np.ndarray, masks: Both | None, prior: Bo
         start = field if chip == settings.chips[0] else chips.smoothed(field, matching.sigma_of(chip) / nodes.step)
         estimate, deformed = chips.converge(pair, start, nodes, chip, settings.passes, settings.min_valid)
         estimates.append(estimate)
-    return judged(deformed, chips.best(estimates, nodes), nodes, settings)
+    return judged(deformed, chips.best(estimates, nodes), nodes, settings, every)
 
 
 def check_fit(shape: tuple[int, ...], settings: TrackingConfig) -> None:
@@ -159,10 +161,10 @@ def expected(prior: Both | None, shape: tuple[int, ...], nodes: Lattice) -> np.n
     return np.stack([np.nan_to_num(component[at]) for component in prior]).astype("float32")
 
 
-def judged(images: Deformed, found: Estimate, nodes: Lattice, settings: TrackingConfig) -> Tracks:
-    """Return the vectors at each `EVERY`-th node, and which of them are believed; `images`: as the field deforms them."""
-    kept = Lattice(nodes.rows[::EVERY], nodes.columns[::EVERY], settings.step)
-    found = found.at(EVERY)
+def judged(images: Deformed, found: Estimate, nodes: Lattice, settings: TrackingConfig, every: int) -> Tracks:
+    """Return the vectors at each `every`-th node, and which of them are believed; `images`: as the field deforms them."""
+    kept = Lattice(nodes.rows[::every], nodes.columns[::every], settings.step)
+    found = found.at(every)
     half = (min(int(np.median(found.chip)), LARGEST_COMPARED) - 1) // 2
     surface = matching.surfaces(Pair(images.first, images.second, images.seen, images.seen), kept, half, AROUND)
     snr, peak_ratio = peaks.standing_out(surface, AROUND.size // 2)
