@@ -1,0 +1,186 @@
+"""Which samples train and which test: an event left out, a lake left out, or the past alone; with an embargo between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from glaciercast.errors import InputError, unknown
+from glaciercast.hazard.samples import Samples
+
+DAY = np.timedelta64(1, "D")
+YEAR = 365.25
+"""Days."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A part of the samples to learn from and another to score.
+
+    Attributes
+    ----------
+    name
+        What is left out, such as ``"shisper 2020"``.
+    train, test
+        Bool (sample,); the outcome of each of these samples is known.
+    events
+        Events that training may know, rows of ``samples.events``.
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+    events: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Split:
+    """Folds with a flood to learn from, and the names of those left out because they have none."""
+
+    folds: list[Fold]
+    left_out: tuple[str, ...]
+
+
+def split(protocol: str, samples: Samples, horizon: int, embargo: int) -> Split:
+    """Return the folds of a protocol, apart from those without a flood in training.
+
+    Parameters
+    ----------
+    protocol
+        One of `PROTOCOLS`: event, lake or forward.
+    horizon
+        Days that an outlook looks ahead.
+    embargo
+        Days that must lie between training and test samples of a lake: feature window + horizon + pair baseline + latency.
+
+    Raises
+    ------
+    InputError
+        If the protocol is not known or the embargo is shorter than the horizon.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(unknown("protocol", protocol, PROTOCOLS))
+    if embargo < horizon:
+        raise InputError(f"embargo: expected at least the horizon of {horizon} days, found {embargo}")
+    made = PROTOCOLS[protocol](samples, horizon, embargo)
+    usable = [bool((samples.labels[horizon][fold.train] == 1).any()) for fold in made]
+    return Split(
+        [fold for fold, good in zip(made, usable, strict=True) if good],
+        tuple(fold.name for fold, good in zip(made, usable, strict=True) if not good),
+    )
+
+
+def leave_one_event_out(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    """Return a fold for each season of a lake with floods: that season is tested, with what leads up to its floods.
+
+    All samples of the lake within the embargo of a tested one leave training, and so do the floods that a tested outlook could have
+    met. Seasons without floods are dealt out in turn over the folds of other lakes, so that false alarms count too; where no other lake
+    had a flood, each is a fold of its own. Every sample with a known outcome is tested once, unless its fold has no flood to learn from:
+    such folds are left out (see `split`).
+    """
+    return split("event", samples, horizon, embargo).folds
+
+
+def leave_one_lake_out(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    """Return a fold for each lake: trained on the other lakes at all times, tested on this one."""
+    return split("lake", samples, horizon, embargo).folds
+
+
+def forward(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    """Return a fold for each year: trained on what was over, outcomes included, an embargo before the year's first issue.
+
+    This is the figure that an operator would see. Floods count as known if they had ended by then.
+    """
+    return split("forward", samples, horizon, embargo).folds
+
+
+def seasons(samples: Samples) -> np.ndarray:
+    """Return the season year of each issue, int64 (sample,): calendar years, or July to June where floods come around the new year.
+
+    So a year's floods are not cut in two, as calendar years would cut them in the Andes.
+    """
+    return (pd.DatetimeIndex(samples.issue) - pd.Timedelta(_turn(samples.events), unit="D")).year.to_numpy("int64")
+
+
+def _turn(events: pd.DataFrame) -> int:
+    """Return the day of the year, counted from 0, on which season years begin: half a year from most floods."""
+    day = pd.DatetimeIndex(events["start"]).day_of_year.to_numpy("float64")
+    return 182 if np.cos(2 * np.pi * day / YEAR).sum() > 0 else 0
+
+
+def _by_event(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    label, flood = samples.labels[horizon], samples.floods[horizon]
+    season = seasons(samples)
+    names, starts = samples.events["event"], pd.DatetimeIndex(samples.events["start"])
+    of_event = dict(zip(names, (starts - pd.Timedelta(_turn(samples.events), unit="D")).year, strict=True))
+    for number in np.flatnonzero(label == 1):
+        season[number] = of_event.get(flood[number], season[number])
+    known = ~np.isnan(label)
+    blocks = {key: known & (samples.lake == key[0]) & (season == key[1]) for key in sorted(set(zip(samples.lake, season, strict=True)))}
+    tests = {key: [mask] for key, mask in blocks.items() if (label[mask] == 1).any()}
+    flooded = list(tests)
+    for turn, (key, mask) in enumerate((key, mask) for key, mask in blocks.items() if key not in tests and mask.any()):
+        others = [other for other in flooded if other[0] != key[0]]
+        tests.setdefault(others[turn % len(others)] if others else key, []).append(mask)
+    made = []
+    for (lake, year), masks in tests.items():
+        test = np.logical_or.reduce(masks)
+        made.append(Fold(f"{lake} {year}", known & _apart(samples, test, embargo), test, _unmet(samples, test, horizon)))
+    return made
+
+
+def _by_lake(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    known, made = ~np.isnan(samples.labels[horizon]), []
+    for lake in sorted(set(samples.lake)):
+        own = samples.lake == lake
+        if (own & known).any():
+            events = samples.events[samples.events["lake"] != lake].reset_index(drop=True)
+            made.append(Fold(str(lake), known & ~own, known & own, events))
+    return made
+
+
+def _by_time(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
+    known, year, made = ~np.isnan(samples.labels[horizon]), seasons(samples), []
+    over = samples.events["end"].fillna(samples.events["latest"])
+    for number in sorted(set(year[known])):
+        test = known & (year == number)
+        cut = samples.issue[test].min() - embargo * DAY
+        train = known & (samples.issue + horizon * DAY <= cut)
+        made.append(Fold(str(number), train, test, samples.events[over < pd.Timestamp(cut)].reset_index(drop=True)))
+    return made
+
+
+def _apart(samples: Samples, test: np.ndarray, embargo: int) -> np.ndarray:
+    """Return which samples are at least `embargo` days from every tested sample of their lake, bool (sample,)."""
+    day = samples.issue.astype("datetime64[D]").astype("int64")
+    apart = ~test
+    for lake in set(samples.lake[test]):
+        own = samples.lake == lake
+        tested = np.sort(day[own & test])
+        after = np.searchsorted(tested, day[own])
+        ahead = np.append(tested, np.iinfo("int64").max // 2)[after] - day[own]
+        behind = day[own] - np.concatenate([[np.iinfo("int64").min // 2], tested])[after]
+        apart[own] &= np.minimum(ahead, behind) >= embargo
+    return apart
+
+
+def _unmet(samples: Samples, test: np.ndarray, horizon: int) -> pd.DataFrame:
+    """Return the events that no tested outlook could have met: none of their days lies in the horizon of a tested sample of the lake."""
+    events = samples.events
+    last = events["end"].fillna(events["latest"]).where(lambda end: end >= events["latest"], events["latest"])
+    unmet = ~events["event"].isin(set(samples.floods[horizon][test])).to_numpy()
+    for row in range(len(events)):
+        issues = samples.issue[test & (samples.lake == events["lake"].iloc[row])]
+        met = (issues <= last.iloc[row].to_datetime64()) & (issues + horizon * DAY > events["earliest"].iloc[row].to_datetime64())
+        unmet[row] &= not met.any()
+    return events[unmet].reset_index(drop=True)
+
+
+PROTOCOLS: Mapping[str, Callable[[Samples, int, int], list[Fold]]] = MappingProxyType(
+    {"event": _by_event, "lake": _by_lake, "forward": _by_time}
+)
+"""Leave one event out, leave one lake out, forward chaining."""
