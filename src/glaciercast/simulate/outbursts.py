@@ -109,7 +109,7 @@ def _lakes(spec: OutburstSpec, valleys: tuple[Valley, ...]) -> pd.DataFrame:
 
 def _truth(spec: OutburstSpec, valley: Valley) -> pd.DataFrame:
     days = pd.date_range(spec.first, spec.last, freq="D")
-    begin = valley.history.dates.get_loc(days[0])
+    begin = int(valley.history.dates.searchsorted(days[0]))
     part = slice(begin, begin + days.size)
     known = {f"chance_{horizon}": outbursts_lakes.chances(spec, valley, horizon)[part] for horizon in HORIZONS}
     return pd.DataFrame({"lake": valley.name, "issue": days, **known, "filled": valley.history.filled[part]})
@@ -126,7 +126,7 @@ def _images(spec: OutburstSpec, valleys: tuple[Valley, ...], areas: pd.DataFrame
         snow = outbursts_seen.snow_cover(valley, rows["time"].to_numpy())
         made.append(outbursts_images.make(spec, valley, rows, snow, seed))
     table = areas.drop(columns="true_area")
-    table.insert(table.columns.get_loc("available_at"), "image", pd.array(number, dtype="Float64").astype("Int64"))
+    table["image"] = pd.Series(number).astype("Int64")
     return np.concatenate(made), table
 
 
@@ -152,16 +152,14 @@ def _moved(spec: OutburstSpec, events: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the floods on the same days of the year, each at a lake and in a year drawn at random while it is watched."""
     rng = generator(seed, "outbursts", "shuffle")
     taken: list[tuple[int, pd.Timestamp]] = []
-    rows = []
-    for event in events.itertuples(index=False):
-        lake, start = _free_place(spec, event.start.day_of_year, taken, rng)
-        taken.append((lake, start))
-        by = start - event.start
-        dates = {key: getattr(event, key) + by for key in ("start", "earliest", "latest", "end")}
-        rows.append({"lake": f"lake-{lake:03d}", **dates})
-    moved = pd.DataFrame(rows, columns=["lake", "start", "earliest", "latest", "end"]).sort_values(["lake", "start"], ignore_index=True)
+    for day_of_year in events["start"].dt.day_of_year.to_numpy():
+        taken.append(_free_place(spec, int(day_of_year), taken, rng))
+    by = pd.DatetimeIndex([start for _, start in taken]) - pd.DatetimeIndex(events["start"])
+    dates = {key: pd.DatetimeIndex(events[key]) + by for key in ("start", "earliest", "latest", "end")}
+    moved = pd.DataFrame({"lake": [f"lake-{lake:03d}" for lake, _ in taken], **dates})
+    moved = moved.sort_values(["lake", "start"], ignore_index=True)
     number = moved.groupby("lake").cumcount() + 1
-    moved.insert(0, "event", [f"{lake}-{place}" for lake, place in zip(moved["lake"], number, strict=True)])
+    moved.insert(0, "event", moved["lake"] + "-" + number.astype(str))
     return moved
 
 

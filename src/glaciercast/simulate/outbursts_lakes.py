@@ -176,7 +176,7 @@ def _drawn(chance: FloatArray, draws: FloatArray, drain_days: int) -> tuple[np.n
     """Return on which days drainage starts and on which it goes on; none starts while one goes on."""
     started, draining = np.zeros(chance.size, dtype=bool), np.zeros(chance.size, dtype=bool)
     free = 0
-    for day in np.flatnonzero(draws < chance):
+    for day in np.flatnonzero(draws < chance).tolist():
         if day >= free:
             started[day], free = True, day + drain_days
             draining[day:free] = True

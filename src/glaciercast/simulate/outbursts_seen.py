@@ -117,7 +117,7 @@ def events(spec: OutburstSpec, valley: Valley, seed: int) -> pd.DataFrame:
 def snow_cover(valley: Valley, time: np.ndarray) -> FloatArray:
     """Return the share of the ground under snow at datetime64 (row,), float64 (row,)."""
     day = (np.asarray(time, "datetime64[D]") - valley.history.dates[0].to_datetime64().astype("datetime64[D]")).astype(int)
-    return _snow(valley)[day]
+    return np.asarray(_snow(valley)[day], "float64")
 
 
 def _watched(spec: OutburstSpec, valley: Valley) -> tuple[int, int]:
