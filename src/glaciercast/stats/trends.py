@@ -131,7 +131,7 @@ def trend(values: np.ndarray, step: float = 1.0, start: float = 0.0, level: floa
     """Return the trend of a regular series.
 
     The interval is Sen's (1968): of the ordered slopes of pairs those at (N ± C)/2, with C = t·√(Var(S)·inflation), where t is Student's
-    quantile for the number of values that are worth an independent one, less two.
+    quantile for the degrees of freedom of the inflation (`longrun.waves`).
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def trend(values: np.ndarray, step: float = 1.0, start: float = 0.0, level: floa
     slope = float(np.median(slopes))
     factor = rank_inflation(values - slope * time) if autocorrelated else 1.0
     s, variance = mann_kendall(seen)
-    low, high, p_value = _interval(slopes, s, variance * factor, count / factor - 2, level)
+    low, high, p_value = _interval(slopes, s, variance * factor, longrun.waves(count) if autocorrelated else count - 2, level)
     return Trend(slope, float(np.median(seen - slope * moment)), low, high, p_value, s, variance, factor, count, level)
 
 
