@@ -1,0 +1,251 @@
+"""Which windows a data set holds: the cubes' series, their splits, and the windows of each part in their order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from glaciercast import export, schema, store
+from glaciercast.dataset import fitting
+from glaciercast.dataset.config import DatasetConfig
+from glaciercast.errors import InputError, LeakError, unknown
+from glaciercast.patches import splits, splits_glacier, splits_kinds
+from glaciercast.patches.splits import PARTS, Part, TimeSplit, WindowConfig
+from glaciercast.patches.statics import Static
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from glaciercast.patches.sampling import PatchDataset
+    from glaciercast.patches.series import Series
+
+STATICS: tuple[Static, ...] = ("elevation", "slope", "ice")
+
+
+class Shape(NamedTuple):
+    """What cutting windows asks for (`patches.sampling.WindowShape`)."""
+
+    n_target: int
+    history: int
+    variables: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One cube of a data set.
+
+    Attributes
+    ----------
+    name
+        Of the cube's run folder.
+    credits
+        Attribution and licence → texts, each once, of all products in the cube.
+    """
+
+    name: str
+    path: Path
+    series: Series
+    split: TimeSplit
+    credits: dict[str, list[str]]
+
+
+class Rows(NamedTuple):
+    """Windows of one block, all of one place and of one copy: their indices in the place's windows of the part, and where they go."""
+
+    place: int
+    copy: int
+    indices: np.ndarray
+    at: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All windows of a data set; nothing of them is read before `patches`' datasets are asked."""
+
+    settings: DatasetConfig
+    windows: WindowConfig
+    places: tuple[Place, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """Extent and variables of a window, the targets first."""
+        return Shape(self.settings.n_target, self.settings.n_input, self.windows.variables, self.windows.targets)
+
+    @functools.cached_property
+    def pieces(self) -> dict[Part, list[tuple[int, PatchDataset]]]:
+        """Part → the windows of each place that has some, without varied copies."""
+        made = {part: [(number, self._cut(place, part)) for number, place in enumerate(self.places)] for part in PARTS}
+        return {part: [(number, windows) for number, windows in pieces if len(windows)] for part, pieces in made.items()}
+
+    def _cut(self, place: Place, part: Part) -> PatchDataset:
+        """Return a part's windows at one place: training every `stride` pixels, the others side by side."""
+        from glaciercast.patches import sampling
+
+        series, split, patch = place.series, place.split, self.windows.patch
+        origins = sampling.patch_origins(series.shape, patch, self.windows.stride if part == "train" else patch)
+        mask, issues = split.mask(part), split.issues(part)
+        if mask is not None:
+            origins = sampling.origins_within(origins, mask, patch)
+        return sampling.PatchDataset(
+            series.cache, issues, origins, self.shape, series.season, series.season_index, (patch, patch), series.statics
+        )
+
+    def copies(self, part: Part) -> int:
+        """Return how many varied copies of each window a part holds: none but in training."""
+        return self.settings.augment.copies if part == "train" else 0
+
+    def count(self, part: Part) -> int:
+        """Return how many windows a part holds, varied copies included."""
+        return len(self.orders[part])
+
+    @functools.cached_property
+    def orders(self) -> dict[Part, np.ndarray]:
+        """Part → the numbers copy · windows + window in the order of the part, int64; training windows are shuffled."""
+        made = {}
+        for part in PARTS:
+            total = sum(len(windows) for _, windows in self.pieces[part])
+            made[part] = np.arange(total * (1 + self.copies(part)))
+        np.random.default_rng(self.settings.seed).shuffle(made["train"])
+        return made
+
+    def rows(self, part: Part, numbers: np.ndarray) -> list[Rows]:
+        """Return where the windows at the places `numbers` of a part's order come from, grouped by place and copy."""
+        lengths = np.array([len(windows) for _, windows in self.pieces[part]])
+        copy, window = np.divmod(self.orders[part][numbers], lengths.sum())
+        last = np.cumsum(lengths)
+        piece = np.asarray(np.searchsorted(last, window, side="right"))
+        found = []
+        for which, varied in sorted(set(zip(piece.tolist(), copy.tolist(), strict=True))):
+            at = np.flatnonzero((piece == which) & (copy == varied))
+            found.append(Rows(which, varied, window[at] - (last - lengths)[which], at))
+        return found
+
+
+def identify(cubes: Sequence[str | Path]) -> dict[str, Path]:
+    """Return the cubes by name: that of the run folder, or of the cube where it lies in none.
+
+    Raises
+    ------
+    InputError
+        If there is no such cube, or two have one name.
+    """
+    named: dict[str, Path] = {}
+    for cube in cubes:
+        path = store.locate(cube)
+        name = export.safe(path.resolve().parent.name if path.name == "cube.zarr" else path.stem)
+        if name in named:
+            raise InputError(f"{path}: is named '{name}', as {named[name]} is; expected cubes of different names")
+        named[name] = path
+    return named
+
+
+def open_plan(named: Mapping[str, Path], settings: DatasetConfig, folder: Path) -> Plan:
+    """Open the cubes through memory-mapped caches in `folder`, split their series, and check that no part leaks into another.
+
+    Raises
+    ------
+    InputError
+        If a cube lacks a variable or is too short or too small, or the split does not go with the number of cubes.
+    LeakError
+        If parts share a scene.
+    """
+    from glaciercast.patches import series as serieses
+
+    if (settings.split == "glacier") != (len(named) > 1):
+        raise InputError(f"split={settings.split}: expected {'two cubes or more' if len(named) == 1 else 'glacier for several cubes'}, "
+                         f"found {len(named)}")  # fmt: skip
+    aligned = {name: _aligned(path) for name, path in named.items()}
+    variables = _variables(settings, aligned)
+    windows = settings.windows(variables, _statics(settings, aligned))
+    opened = {
+        name: serieses.load(path, folder / name, windows.variables, settings.n_target, windows.statics) for name, path in named.items()
+    }
+    made = _split(settings, windows, opened, aligned)
+    plan = Plan(settings, windows, tuple(
+        Place(name, named[name], opened[name], made[name], _credits(named[name])) for name in named
+    ))  # fmt: skip
+    _check(plan)
+    return plan
+
+
+def _aligned(path: Path) -> xr.Dataset:
+    cube = store.open_cube(path)
+    if "aligned" not in cube.children:
+        raise InputError(f"{path}: has no /aligned; run 'glaciercast align {path}' first")
+    return cube["aligned"].to_dataset()
+
+
+def _variables(settings: DatasetConfig, aligned: Mapping[str, xr.Dataset]) -> tuple[str, ...]:
+    """Return the variables that are read: those of the settings, or all that every cube has."""
+    shared = tuple(name for name in schema.ALIGNED_VARIABLES if all(name in dataset for dataset in aligned.values()))
+    for name in (*settings.variables, *settings.targets):
+        if name not in shared:
+            raise InputError(unknown("variable", name, shared))
+    return settings.variables or shared
+
+
+def _statics(settings: DatasetConfig, aligned: Mapping[str, xr.Dataset]) -> tuple[Static, ...]:
+    if settings.statics is not None:
+        return settings.statics
+    return tuple(name for name in STATICS if all(name in dataset for dataset in aligned.values()))
+
+
+def _split(
+    settings: DatasetConfig, windows: WindowConfig, opened: Mapping[str, Series], aligned: Mapping[str, xr.Dataset]
+) -> dict[str, TimeSplit]:
+    """Return the split of each cube.
+
+    Raises
+    ------
+    InputError
+        If a series is too short or a scene too small, with the settings that would fit.
+    """
+    for name, series in opened.items():
+        if min(series.shape) < windows.patch:
+            raise InputError(
+                f"{name}: the scene is {series.shape[0]}×{series.shape[1]} pixels, smaller than a window of {windows.patch}; "
+                f"--set patch={min(series.shape)} would fit"
+            )
+    composite = max(series.composite_length for series in opened.values())
+    home = settings.left_out or list(opened)[-1]
+    if home not in opened:
+        raise InputError(unknown("cube", home, opened))
+    if settings.split != "space" and fitting.largest(settings, opened[home].n_steps, composite) != (settings.n_input, settings.n_target):
+        still = max(int(dataset.attrs["composite_length"]) for dataset in aligned.values())
+        raise InputError(fitting.advise(settings, opened[home].n_steps, composite, still, windows.variables, home))
+    if settings.split != "glacier":
+        return {name: splits_kinds.make(windows, s.n_steps, s.shape, settings.before, s.composite_length) for name, s in opened.items()}
+    splits_glacier.check_apart({name: series.geobox for name, series in opened.items()})
+    return dict(splits_glacier.by_glacier(
+        {name: series.starts[: series.n_steps] for name, series in opened.items()}, home, n_input=settings.n_input,
+        n_target=settings.n_target, history=settings.before, composite_length=composite, fractions=settings.fractions,
+    ))  # fmt: skip
+
+
+def _check(plan: Plan) -> None:
+    """Check that no scene of a training target, composites included, enters a test or validation target."""
+    if plan.settings.split == "glacier":
+        days = {place.name: place.series.starts[: place.series.n_steps] for place in plan.places}
+        made = {place.name: place.split for place in plan.places if isinstance(place.split, splits_glacier.GlacierSplit)}
+        splits_glacier.check_dates(days, made)
+    elif plan.settings.split != "space":
+        for place in plan.places:
+            splits.check(place.split)
+    for part in PARTS:
+        if not plan.pieces[part]:
+            raise InputError(f"the {part} part holds no window; use shorter windows, other fractions or longer series")
+    if not all(place.split.honest for place in plan.places):
+        raise LeakError("the split leaks by design; expected time, space, both or glacier")
+
+
+def _credits(path: Path) -> dict[str, list[str]]:
+    """Return the attributions and licences of all groups of a cube, each once."""
+    cube = store.open_cube(path)
+    licences = [str(node.attrs.get("licence") or "") for node in sorted(cube.subtree, key=lambda node: node.path)]
+    return {"attribution": store.attributions(cube), "licence": list(dict.fromkeys(text for text in licences if text))}
