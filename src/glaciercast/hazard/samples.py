@@ -56,7 +56,7 @@ class Samples:
     @property
     def day_of_year(self) -> np.ndarray:
         """Day of the year of each issue, 1 … 366, int64 (sample,)."""
-        return pd.DatetimeIndex(self.issue).dayofyear.to_numpy("int64")
+        return pd.DatetimeIndex(self.issue).day_of_year.to_numpy("int64")
 
     @property
     def years(self) -> np.ndarray:
