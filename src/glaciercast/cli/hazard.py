@@ -2,5 +2,8 @@
 
 import typer
 
+from glaciercast.cli import hazard_events
+
 app = typer.Typer(help="Lakes, past floods, and an outlook that never looks ahead.", no_args_is_help=True, rich_markup_mode=None)
 # app.command(name="lakes")(hazard_lakes.command)
+app.command(name="events")(hazard_events.command)
