@@ -62,6 +62,6 @@ def _clouds(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return which pixels clouds hide, bool (image, y, x): the share that was not seen, in patches."""
     from scipy import ndimage
 
-    field = ndimage.gaussian_filter(rng.standard_normal((len(seen), SIDE, SIDE)), (0, 3, 3), mode="wrap").reshape(len(seen), -1)
+    field = ndimage.gaussian_filter(rng.standard_normal((len(seen), SIDE, SIDE)), (0, 3, 3), mode="wrap").reshape(len(seen), SIDE * SIDE)
     rank = np.argsort(np.argsort(field, axis=1, kind="stable"), axis=1, kind="stable")
     return np.asarray(rank >= np.round(seen * SIDE * SIDE)[:, None]).reshape(-1, SIDE, SIDE)
