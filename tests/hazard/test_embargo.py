@@ -17,23 +17,22 @@ def made(**tables):
 def test_sum_of_window_horizon_baseline_latency_and_reach():
     settings = FeatureConfig(degree_days=(30, 90), speed_days=60, growth_days=45)
     assert settings.window == 90
-    assert embargo.of(30, settings, 40) == 90 + 30 + 40
-    assert embargo.of(30, settings, 39.2, 12, baseline_days=60) == 90 + 30 + 60 + 40 + 12
-    assert embargo.of(7, FeatureConfig(speed_days=120.5), 0) == 121 + 7
+    assert embargo.of(30, settings, 40) == 90 + 30 + 64 + 40
+    assert embargo.of(30, settings, 39.2, 12) == 90 + 30 + 64 + 40 + 12
+    assert embargo.of(7, FeatureConfig(speed_days=120.5, longest_pair=24), 0) == 121 + 7 + 24
 
 
-def test_longest_latency_and_baseline_of_records():
+def test_longest_latency_of_records():
     pairs = pd.DataFrame(
         {
             "lake": "a", "first": pd.to_datetime(["2020-01-01", "2020-02-01"]), "second": pd.to_datetime(["2020-01-25", "2020-04-01"]),
-            "vx": 1.0, "vy": 1.0, "v_error": 1.0, "available_at": pd.to_datetime(["2020-03-05T12:00", "2020-04-20"]),
+            "vx": 1.0, "vy": 1.0, "v_error": 1.0, "available_at": pd.to_datetime(["2020-03-05T12:00", "2020-04-20T00:00"]),
         }
     )  # fmt: skip
     areas = pd.DataFrame({"lake": "a", "time": ["2020-01-01"], "area": 1.0, "area_error": 1.0, "seen": 1.0, "available_at": ["2020-01-03"]})
     found = made(motion=pairs, areas=areas)
     assert embargo.longest_latency(found) == 40.5
-    assert embargo.longest_baseline(found) == 60
-    assert embargo.longest_latency(made()) == embargo.longest_baseline(made()) == 0
+    assert embargo.longest_latency(made()) == 0
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,12 @@ def test_speed_is_that_of_mean_components_never_the_mean_of_speeds():
     assert found.ages[0, found.names.index("speed")] == (pd.Timestamp("2020-09-01") - second[-1]).days
 
 
+def test_pairs_too_long_are_not_read():
+    second = pd.date_range("2020-06-01", periods=30, freq="2D")
+    found = features.make(one_lake(motion=pair_table(second, 3.0, 4.0, days=65)), at("2020-09-01", ["a"]))
+    assert np.isnan(found.column("speed")[0])
+
+
 def test_anomaly_against_the_same_season_and_surge_against_quiet_ice():
     second = pd.date_range("2019-01-05", "2021-06-30", freq="10D")
     season = 100 + 50 * np.cos(2 * np.pi * second.day_of_year.to_numpy() / 365.25)

@@ -20,6 +20,7 @@ class FeatureConfig(Config):
     flood_days: Days = Field(default=30, description="before a flood, over which the area that it began from is told")
     largest_rank: int = Field(default=3, ge=1, description="which of the largest areas counts as the largest")
     speed_days: Days = Field(default=60, description="over which the newest pairs are averaged")
+    longest_pair: Days = Field(default=64, description="pairs of images that lie farther apart are not read")
     season_days: Days = Field(default=45, description="half the width of the same season in earlier years")
     surge_factor: float = Field(default=3.0, gt=1, description="times the quiet speed from which ice is surging")
     fewest: int = Field(default=6, ge=2, description="pairs in a year, or in a season of earlier years, that tell a speed")

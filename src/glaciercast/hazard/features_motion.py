@@ -23,6 +23,7 @@ def make(motion: pd.DataFrame, issue: FloatArray, settings: FeatureConfig) -> tu
     - ``since_fast``: days since the newest pair whose motion along the mean flow exceeded `surge_factor` times the quiet speed by
       twice its error
     """
+    motion = motion[motion["second"] - motion["first"] <= pd.Timedelta(days=settings.longest_pair)]
     second, middle = stats.days(motion["second"]), (stats.days(motion["first"]) + stats.days(motion["second"])) / 2
     known = stats.known(motion["available_at"], issue)
     newest = stats.at(second, stats.newest(known))
