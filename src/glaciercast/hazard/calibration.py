@@ -135,7 +135,8 @@ class Blend:
 
     def apply(self, season: np.ndarray, model: np.ndarray) -> np.ndarray:
         """Return the blended logit, float64 (sample,)."""
-        return season + self.shift + self.weight * (model - season)
+        found: np.ndarray = season + self.shift + self.weight * (model - season)
+        return found
 
     def variance(self, season: np.ndarray, model: np.ndarray) -> np.ndarray:
         """Return the variance of the blended logit that comes from shift and weight, float64 (sample,)."""

@@ -73,13 +73,15 @@ class Model(Protocol):
 def logit(chance: np.ndarray) -> np.ndarray:
     """Return log(p/(1 − p)) of chances kept within `FEWEST`, float64."""
     kept = np.clip(np.asarray(chance, dtype="float64"), FEWEST, 1 - FEWEST)
-    return np.log(kept) - np.log1p(-kept)
+    found: np.ndarray = np.log(kept) - np.log1p(-kept)
+    return found
 
 
 def expit(value: np.ndarray) -> np.ndarray:
     """Return 1/(1 + exp(−x)), float64, without overflow."""
     bounded = np.clip(np.asarray(value, dtype="float64"), -50, 50)
-    return 1 / (1 + np.exp(-bounded))
+    found: np.ndarray = 1 / (1 + np.exp(-bounded))
+    return found
 
 
 def floods_of(samples: Samples, horizon: int) -> int:

@@ -79,7 +79,12 @@ class Blended:
         InputError
             If no sample has a flood, or all have.
         """
-        known = samples.known(horizon)
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):  # matrices this small gain nothing from more, and lose much where other work runs beside them
+            self._fit(records, samples.known(horizon), horizon, seed)
+
+    def _fit(self, records: Records, known: Samples, horizon: int, seed: int) -> None:
         curve = models_season.curve(known, horizon, self.settings)
         self.parts, left = [], []
         for part in left_out(known, horizon, self.settings.groups):

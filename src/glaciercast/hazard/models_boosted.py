@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,10 @@ from glaciercast.hazard.samples import Samples
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-RISING = MappingProxyType({"share_filled": 1, "filled": 1, "area_share": 1})
+RISING = MappingProxyType({"share_largest": 1, "share_flooded": 1, "filled": 1, "share_ahead": 1})
 """Features with which the chance may only rise: a dam that floats does not sink again as the lake fills."""
-THREADS = 4
+THREADS = 1
+"""Trees this small gain nothing from more, and lose much where other work runs beside them."""
 
 
 def create(name: str, settings: OutlookConfig) -> Blended:
@@ -63,7 +63,7 @@ class Trees:
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,  # the other way round sums in another order
-            "num_threads": min(THREADS, os.cpu_count() or 1),
+            "num_threads": THREADS,
             "verbosity": -1,
         }
 
@@ -79,12 +79,11 @@ class Grown:
         """Return logits, float64 (candidate, sample); candidates come by their number of trees."""
         del records
         if only is not None:
-            return (season + self._raw(samples.values, 0, sorted(self.rounds)[only]))[None]
+            return np.stack([season + self._raw(samples.values, 0, sorted(self.rounds)[only])])
         ends = sorted(self.rounds)
         raw = [self._raw(samples.values, first, end) for first, end in itertools.pairwise([0, *ends])]
-        return season + np.cumsum(raw, axis=0)
+        return np.stack([season + part for part in np.cumsum(raw, axis=0)])
 
     def _raw(self, values: np.ndarray, first: int, end: int) -> np.ndarray:
-        threads = min(THREADS, os.cpu_count() or 1)
-        raw = self.booster.predict(values, raw_score=True, start_iteration=first, num_iteration=end - first, num_threads=threads)
+        raw = self.booster.predict(values, raw_score=True, start_iteration=first, num_iteration=end - first, num_threads=THREADS)
         return np.asarray(raw, dtype="float64")

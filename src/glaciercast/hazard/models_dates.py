@@ -81,4 +81,5 @@ def within(past: pd.DataFrame, issue: np.ndarray, horizon: int, width: float) ->
     over = past["end"].fillna(past["latest"]).to_numpy("datetime64[ns]")
     ahead = (start[None, :] - issue[:, None]) / _DAY % YEAR
     share = sum(ndtr((horizon - ahead - turn) / width) - ndtr((-ahead - turn) / width) for turn in (-YEAR, 0.0, YEAR))
-    return np.sum(share * (over[None, :] < issue[:, None]), axis=1)
+    found: np.ndarray = np.sum(share * (over[None, :] < issue[:, None]), axis=1)
+    return found

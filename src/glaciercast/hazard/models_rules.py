@@ -12,7 +12,7 @@ from glaciercast.hazard.models_blend import Blended
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Samples
 
-FULLNESS = ("share_filled", "filled", "area_share", "area")
+FULLNESS = ("share_largest", "filled", "area")
 """Features that tell how full a lake is, the best first."""
 _PLACES = 100
 

@@ -42,7 +42,8 @@ class Curve:
 
     def at(self, samples: Samples) -> np.ndarray:
         """Return the logit of each sample, float64 (sample,)."""
-        return self.logits[samples.day_of_year - 1]
+        found: np.ndarray = self.logits[samples.day_of_year - 1]
+        return found
 
 
 class Season:
@@ -157,7 +158,7 @@ def _variance(samples: Samples, label: np.ndarray, design: np.ndarray, slopes: n
     bend = (rows.T * (chance * (1 - chance))) @ rows + np.diag(_ridge(design, strength))
     found = sandwich(rows, label - chance, clusters(samples), bend)
     spread: np.ndarray = np.einsum("ij,jk,ik->i", design, found, design)
-    return np.maximum(spread, 0)
+    return spread.clip(min=0)
 
 
 def _told(label: np.ndarray) -> str:
