@@ -128,7 +128,7 @@ def _told(path: Path) -> str:
         head = file.read(4096)
     if head.startswith(b"PK"):
         return "global"
-    return "hmaglofdb" if b"GF_ID" in head.splitlines()[0] else "csv"
+    return "hmaglofdb" if b"GF_ID" in head.partition(b"\n")[0] else "csv"
 
 
 def _place(record: Mapping[str, Any]) -> coordinates.Place:

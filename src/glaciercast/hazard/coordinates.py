@@ -121,7 +121,7 @@ def _mends(lon: float, lat: float) -> dict[str, tuple[float, float]]:
         "sign of the longitude": (-lon, lat),
         "sign of the latitude": (lon, -lat),
         "both signs": (-lon, -lat),
-        "degrees and minutes": (_minutes(lon), _minutes(lat)),
+        **({"degrees and minutes": (_minutes(lon), _minutes(lat))} if abs(lon) > 180 and abs(lat) > 90 else {}),
     }
 
 

@@ -36,8 +36,8 @@ def floods(
     Returns
     -------
     dict
-        Counts (see `hazard.catalogue_counts.counts`), ``notes`` on what was mended or refused among the chosen, and for a lake ``dates`` (those known to
-        the day) and ``baselines`` (see `hazard.dates.table`).
+        Counts (see `hazard.catalogue_counts.counts`), ``notes`` on what was mended or refused among the chosen, and for
+        a lake ``dates`` (those known to the day) and ``baselines`` (see `hazard.dates.table`).
 
     Raises
     ------
