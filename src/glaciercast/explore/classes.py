@@ -38,22 +38,23 @@ def classify(
     Parameters
     ----------
     green, nir, swir16
-        Surface reflectance, float (…).
+        Surface reflectance, float (…); below 0 counts as 0.
     clear
         bool (…).
     ice, slope, lit
         Inside the outline (bool), degrees (float), reached by the sun's beam (bool), each (…) or None where it is not known.
     """
     seen = clear & np.isfinite(green) & np.isfinite(nir) & np.isfinite(swir16)
+    green, nir, swir16 = (np.maximum(band, 0) for band in (green, nir, swir16))  # dark bands often come out below 0
     with np.errstate(invalid="ignore"):
         snowy = ndsi(green, swir16) >= rules.ndsi
         frozen = snowy & (nir >= rules.frozen_nir)
-        wet = (ndwi(green, nir) >= rules.ndwi) & (green >= rules.water_green) & ~frozen
+        wet = (ndwi(green, nir) >= rules.ndwi) & (green >= rules.water_green) & (nir <= rules.water_nir)
         bright = nir >= rules.snow_nir
     level = np.ones(green.shape, bool) if slope is None else slope <= rules.water_slope
     beamed = np.ones(green.shape, bool) if lit is None else lit
     water = wet & level & beamed
-    dark = ~frozen & ~water & ((green < rules.dark_green) | wet | snowy | ~beamed)
+    dark = ~frozen & ((green < rules.dark_green) | wet | snowy | ~beamed)
     bare = frozen & ~bright & (np.zeros(green.shape, bool) if ice is None else ice)
     found = np.select([~seen, water, bare, frozen, dark], [UNSEEN, WATER, ICE, SNOW, SHADOW], ROCK)
     return np.asarray(found, np.uint8)

@@ -119,4 +119,4 @@ def _derivatives(found: np.ndarray, signed: np.ndarray, above: np.ndarray) -> tu
     curvature = np.where(above, mills * (reach + mills), 1.0)
     hessian = -(signed * curvature[:, None]).T @ signed
     hessian[-1, -1] -= np.count_nonzero(~above) / found[-1] ** 2
-    return scores, hessian, residuals
+    return scores, np.asarray(hessian), residuals

@@ -45,21 +45,23 @@ def least_squares(columns: np.ndarray, values: np.ndarray, what: str) -> np.ndar
     return np.asarray(found)
 
 
-def deseasonalised(times: np.ndarray, values: np.ndarray, harmonics: int = HARMONICS) -> np.ndarray:
-    """Return the values less their season; mean and trend stay.
+def anomalies(times: np.ndarray, values: np.ndarray, centre: float, harmonics: int = HARMONICS) -> np.ndarray:
+    """Return the values less their season and their mean at `centre`; the trend, fitted beside these, stays.
 
     Parameters
     ----------
     times, values
         datetime64 and float (n,), without NaN, in any order.
+    centre
+        Years since 2000 (`years`): several series are compared about the same.
 
     Raises
     ------
     InputError
         If the values are too few, or too close together in time.
     """
-    moment = years(times)
-    columns = design(moment, float(moment.mean()) if len(moment) else 0.0, harmonics)
+    columns = design(years(times), centre, harmonics)
     found = least_squares(columns, values, "season")
-    rest: np.ndarray = values - columns[:, 2:] @ found[2:]
+    found[1] = 0
+    rest: np.ndarray = values - columns @ found
     return rest

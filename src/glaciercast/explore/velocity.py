@@ -1,0 +1,164 @@
+"""The seasonal cycle of velocity from image pairs: harmonics of components, along and across the flow, with their errors.
+
+A mean of speeds is biased by noise, which has no sign: speed sqrt(vx² + vy²) of a still glacier is about 1.25 σ. So components are fitted,
+pixel by pixel, the mean velocity gives each pixel its direction of flow, and only the component along it, whose noise averages out, is
+averaged over a zone, pair by pair.
+
+References
+----------
+Greene, Gardner & Andrews (2020), Detecting seasonal ice dynamics in satellite images, The Cryosphere 14, 4365.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glaciercast import grid
+from glaciercast.explore import zones
+from glaciercast.explore.coverage import coverage
+from glaciercast.explore.settings import ExploreConfig
+from glaciercast.explore.zones import Zones
+from glaciercast.motion import season
+from glaciercast.motion.season import SeasonFit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SURE = 3.0
+"""Errors that an amplitude must have to count as seen: an amplitude is never negative, so that noise alone gives 1 to 2."""
+LEAST_SHARE = 0.3
+"""Share of a zone's pixels that a pair must have seen for its mean."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Pairs and their fits.
+
+    Attributes
+    ----------
+    first, second
+        Acquisitions, datetime64 (pair,).
+    east, north
+        Fits of vx and vy, each (y, x).
+    along
+        Fit of the component along the mean flow, (y, x).
+    seen
+        Share of pixels of each pair, (pair,).
+    series
+        Mean component along the flow of each zone and pair, with its error, float64 (zone, 2, pair); NaN where too little was seen.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    east: SeasonFit
+    north: SeasonFit
+    along: SeasonFit
+    seen: np.ndarray
+    series: np.ndarray
+
+    @property
+    def speed(self) -> np.ndarray:
+        """Of the mean velocity, m/yr (y, x): from mean components."""
+        speed: np.ndarray = np.hypot(self.east.mean, self.north.mean)
+        return speed
+
+
+def read(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, settings: ExploreConfig) -> tuple[Motion, Zones]:
+    """Read the pairs of a source and fit mean, trend and season to each pixel and to each zone."""
+    where = zones.of(terrain, grid.of(dataset, path), settings)
+    first, second = (dataset[name].values for name in ("acquired_first", "acquired_second"))
+    order = np.flatnonzero(second > first)
+    if "flagged" in dataset:
+        order = order[~dataset["flagged"].values[order]]
+    part = dataset[["vx", "vy", "v_error"]].isel(pair=order).load()
+    vx, vy, error = (part[name].values.astype(np.float64) for name in ("vx", "vy", "v_error"))
+    return fitted(vx, vy, error, first[order], second[order], where, settings), where
+
+
+def fitted(
+    vx: np.ndarray, vy: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, where: Zones, settings: ExploreConfig
+) -> Motion:
+    """Fit components, and the component along the mean flow.
+
+    Parameters
+    ----------
+    vx, vy, error
+        m/yr, float64 (pair, y, x), NaN where there is none.
+    first, second
+        Acquisitions, datetime64 (pair,).
+    where
+        Zones of the grid.
+    """
+    east, north = (season.fit(values, error, first, second, settings.fewest_pairs) for values in (vx, vy))
+    speed = np.hypot(east.mean, north.mean)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = np.hypot(east.mean_error, north.mean_error) <= settings.fastest_error * speed
+        unit = np.where(known, np.stack([east.mean, north.mean]) / speed, np.nan)
+    along = unit[0] * vx + unit[1] * vy
+    series = (
+        np.stack([_zone_series(along, error, where.index == k) for k in range(len(where.zones))]) if where.zones else np.zeros((0, 2, 0))
+    )
+    seen = np.isfinite(vx).mean(axis=(1, 2))
+    return Motion(first, second, east, north, season.fit(along, error, first, second, settings.fewest_pairs), seen, series)
+
+
+def _zone_series(along: np.ndarray, error: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return mean and error of each pair over a zone; errors of a pair's pixels count as shared, so that the mean has their mean error.
+
+    A pair that saw other pixels than the rest would change the mean by what it saw, not by a change of flow: each pixel's own mean over
+    all pairs is taken off before, and their mean over the zone put back.
+    """
+    usable = inside & np.isfinite(along).any(axis=0)
+    if not usable.any():
+        return np.full((2, len(along)), np.nan)
+    values, sigma = along[:, usable], error[:, usable]
+    seen = np.isfinite(values) & np.isfinite(sigma) & (sigma > 0)
+    weight = np.where(seen, 1 / np.where(seen, sigma, 1.0) ** 2, 0.0)
+    usual = (weight * np.nan_to_num(values)).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
+    share = seen.sum(axis=1)
+    enough = share >= max(1, LEAST_SHARE * usable.sum())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(seen, values - usual, 0).sum(axis=1) / share + usual.mean()
+        spread = np.where(seen, sigma, 0).sum(axis=1) / share
+    return np.where(enough, np.stack([mean, spread]), np.nan)
+
+
+def describe(found: Motion, where: Zones, settings: ExploreConfig) -> dict[str, Any]:
+    """Return what is told of a source: ``coverage``, ``pairs``, ``pixels`` (with a season) and the ``zones``."""
+    middle = found.first + (found.second - found.first) / 2
+    moving = np.isfinite(found.along.amplitude)
+    sure = moving & (found.along.amplitude > SURE * found.along.amplitude_error)
+    rows = [_zone(found, where, k, settings) for k in range(len(where.zones))]
+    return {
+        "coverage": coverage(middle, found.seen),
+        "pairs": len(found.first),
+        "pixels": int(moving.sum()),
+        "pixels_with_a_season": int(sure.sum()),
+        "note": "errors take pairs as independent; pairs that share a scene are not, so that they are lower bounds",
+        "zones": [row for row in rows if row is not None],
+    }
+
+
+def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> dict[str, Any] | None:
+    zone, (mean, error) = where.zones[number], found.series[number]
+    known = np.isfinite(mean)
+    if not known.any():
+        return None
+    cycle = season.fit(mean, error, found.first, found.second, settings.fewest_pairs)
+    part = where.index == number
+    values = {key: number_of(getattr(cycle, key)) for key in SeasonFit._fields if key != "scale"}
+    amplitude, sigma = values["amplitude"], values["amplitude_error"]
+    return {
+        "zone": zone.name, "surface": zone.surface, "low": zone.low, "high": zone.high, "pixels": int(part.sum()), **values,
+        "observations": int(known.sum()), "seasonal": None if amplitude is None or sigma is None else amplitude > SURE * sigma,
+        "speed_of_mean_components": number_of(np.nanmedian(found.speed[part])) if np.isfinite(found.speed[part]).any() else None,
+    }  # fmt: skip
+
+
+def number_of(value: Any) -> float | None:
+    """Return a number for JSON, None where it is not finite."""
+    single = float(value)
+    return single if np.isfinite(single) else None
