@@ -12,9 +12,11 @@ from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finet
 from glaciercast.workflow.flowing import plot_flow
 from glaciercast.workflow.forecasting import forecast
 from glaciercast.workflow.inspection import InspectionConfig, plot_embeddings, read_inspection_config
+from glaciercast.workflow.lakes import follow_lake, read_lake_config
 from glaciercast.workflow.listing import listed
 from glaciercast.workflow.motion import MotionConfig, motion_between, read_motion_config
 from glaciercast.workflow.motion_cube import CubeMotionConfig, motion_in_cube, read_cube_motion_config
+from glaciercast.workflow.outbursts import read_outburst_spec, simulate_outbursts
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, read_source, report, run, scenarios, simulate, train
@@ -35,6 +37,7 @@ __all__ = [
     "demo",
     "export_group",
     "finetune",
+    "follow_lake",
     "forecast",
     "listed",
     "motion_between",
@@ -48,12 +51,15 @@ __all__ = [
     "read_fetching",
     "read_finetune_config",
     "read_inspection_config",
+    "read_lake_config",
     "read_motion_config",
+    "read_outburst_spec",
     "read_run_config",
     "read_source",
     "report",
     "run",
     "scenarios",
     "simulate",
+    "simulate_outbursts",
     "train",
 ]
