@@ -10,7 +10,7 @@ import numpy as np
 from glaciercast.errors import InputError
 from glaciercast.hazard import calibration, models_season
 from glaciercast.hazard.models_base import OutlookConfig, expit
-from glaciercast.hazard.models_groups import clusters, left_out
+from glaciercast.hazard.models_groups import LeftOut, clusters, left_out
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Chances, Samples
 
@@ -61,6 +61,8 @@ class Blended:
         How far the model is followed; set by `fit`.
     chosen
         Number of the candidate that was chosen.
+    leaving
+        What is left out in turn; a model that knows nothing of a lake that it has not learnt from leaves out years alone.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Blended:
     settings: OutlookConfig
     blend: calibration.Blend = calibration.SEASON_ALONE
     chosen: int = 0
+    leaving: tuple[str, ...] = ("lakes", "years")
     whole: Learnt | None = field(default=None, repr=False)
     parts: list[Learnt] = field(default_factory=list, repr=False)
 
@@ -79,7 +82,7 @@ class Blended:
         InputError
             If no sample has a flood, or all have.
         """
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
         with threadpool_limits(1):  # matrices this small gain nothing from more, and lose much where other work runs beside them
             self._fit(records, samples.known(horizon), horizon, seed)
@@ -87,7 +90,7 @@ class Blended:
     def _fit(self, records: Records, known: Samples, horizon: int, seed: int) -> None:
         curve = models_season.curve(known, horizon, self.settings)
         self.parts, left = [], []
-        for part in left_out(known, horizon, self.settings.groups):
+        for part in self._left_out(known, horizon):
             train, test = known.take(part.train), known.take(part.test)
             learnt = self._learnt(records, train, horizon, seed, curve.strength, part.kind)
             self.parts.append(learnt)
@@ -105,6 +108,9 @@ class Blended:
         rest = self.whole.curve.variance[samples.day_of_year - 1] * (1 - min(1.0, self.blend.weight)) ** 2
         spread = np.sqrt(rest + self.blend.variance(season, model) + self._jackknife(records, samples))
         return models_season.interval(self.blend.apply(season, model), spread, self.settings.level)
+
+    def _left_out(self, known: Samples, horizon: int) -> list[LeftOut]:
+        return [part for part in left_out(known, horizon, self.settings.groups) if part.kind in self.leaving]
 
     def _learnt(self, records: Records, samples: Samples, horizon: int, seed: int, strength: float, kind: str) -> Learnt:
         curve = models_season.curve(samples, horizon, self.settings, strength, robust=False)

@@ -23,7 +23,7 @@ _DAY = np.timedelta64(1, "D")
 
 def create(name: str, settings: OutlookConfig) -> Blended:
     """Return the date climatology, for the registry."""
-    return Blended(name, Dates(), settings)
+    return Blended(name, Dates(), settings, leaving=("years",))
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,18 @@ class Dates:
     def learn(self, records: Records, samples: Samples, horizon: int, season: np.ndarray, seed: int) -> DatesScore:
         """Keep the events that may be learnt from; there is nothing else to fit."""
         del records, season, seed
-        return DatesScore(samples.events, horizon)
+        return DatesScore(samples.events, frozenset(samples.lake), horizon)
 
 
 @dataclass(frozen=True)
 class DatesScore:
-    """Expected floods within the horizon by the dates of the lake's past floods, one candidate for each of `WIDTHS` and `WORTH`."""
+    """Expected floods within the horizon by the dates of the lake's past floods, one candidate for each of `WIDTHS` and `WORTH`.
+
+    Of a lake that was not learnt from no past flood is known: its chances are the season's.
+    """
 
     events: pd.DataFrame
+    lakes: frozenset[str]
     horizon: int
 
     def __call__(self, records: Records, samples: Samples, season: np.ndarray, only: int | None = None) -> np.ndarray:
@@ -59,7 +63,7 @@ class DatesScore:
         """Return how long the lake had been watched, years, and by width what its past floods put into the horizon, float64 (sample,)."""
         years, shares = np.zeros(len(samples)), {width: np.zeros(len(samples)) for width in widths}
         began = records.lakes.set_index("lake")["watched_from"]
-        for name in pd.unique(samples.lake):
+        for name in sorted(self.lakes & set(samples.lake)):
             own = np.flatnonzero(samples.lake == name)
             issue, past = samples.issue[own], self.events[self.events["lake"] == name]
             years[own] = np.maximum(0.0, (issue - np.datetime64(began[name], "ns")) / (_DAY * YEAR))
