@@ -81,7 +81,8 @@ def test_steps_hold_means_of_their_days_and_say_what_was_observed():
         {
             "lake": "a", "first": pd.to_datetime(["2020-05-20", "2020-05-20"]),
             "second": pd.to_datetime(["2020-06-10", "2020-06-11"]),
-            "vx": [100.0, 400.0], "vy": [-100.0, 0.0], "v_error": [10.0, 20.0], "available_at": pd.to_datetime(["2020-06-20", "2020-06-20"]),
+            "vx": [100.0, 400.0], "vy": [-100.0, 0.0], "v_error": [10.0, 20.0],
+            "available_at": pd.to_datetime(["2020-06-20", "2020-06-20"]),
         }
     )  # fmt: skip
     ice = pd.DataFrame(
