@@ -128,18 +128,35 @@ def recalibration(chance: np.ndarray, label: np.ndarray, weight: np.ndarray | No
     x, y, w = logit(chance[used]), label[used], weight[used]
     if not x.size or np.ptp(x) < ENOUGH or not 0 < y @ w < w.sum():
         return None
-    found = np.array([0.0, 1.0])
-    design = np.stack([np.ones_like(x), x])
+    found = slopes(x, w[None], (w * y)[None])[0]
+    return None if np.isnan(found).any() else (float(found[0]), float(found[1]))
+
+
+def slopes(x: np.ndarray, weight: np.ndarray, floods: np.ndarray) -> np.ndarray:
+    """Return intercepts and slopes of many weighted logistic regressions on one `x` (bin,), float64 (replicate, 2), by Newton's steps.
+
+    Parameters
+    ----------
+    weight, floods
+        Samples and floods of each bin, float64 (replicate, bin). NaN is returned where no slope is finite.
+    """
+    found = np.tile([0.0, 1.0], (len(weight), 1))
+    converged, lost = np.zeros(len(weight), bool), np.zeros(len(weight), bool)
     for _ in range(STEPS):
-        mean = 1 / (1 + np.exp(-np.clip(found @ design, -30, 30)))
-        information = (design * (w * mean * (1 - mean))) @ design.T
-        if np.linalg.cond(information) > 1 / ENOUGH**1.3:
-            return None
-        step = np.linalg.solve(information, design @ (w * (y - mean)))
-        found = found + step / max(1.0, float(np.abs(step).max()) / 2)
-        if np.abs(step).max() < ENOUGH:
-            return float(found[0]), float(found[1])
-    return None
+        now = np.flatnonzero(~(converged | lost))
+        if not now.size:
+            break
+        mean = 1 / (1 + np.exp(-np.clip(found[now, :1] + found[now, 1:] * x, -30, 30)))
+        spread, rest = weight[now] * mean * (1 - mean), floods[now] - weight[now] * mean
+        a, b, c = spread.sum(axis=1), spread @ x, spread @ x**2
+        u, v, determinant = rest.sum(axis=1), rest @ x, a * c - b**2
+        lost[now] |= determinant <= ENOUGH * (a * c + ENOUGH)
+        safe = np.where(lost[now], 1, determinant)
+        step = np.stack([c * u - b * v, a * v - b * u], axis=1) / safe[:, None]
+        found[now] += step / np.maximum(1, np.abs(step).max(axis=1, keepdims=True) / 2)
+        converged[now] |= np.abs(step).max(axis=1) < ENOUGH
+    found[lost | ~converged] = np.nan
+    return found
 
 
 def logit(chance: np.ndarray) -> np.ndarray:
