@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from glaciercast.dataset.plan import Plan, Rows
-from glaciercast.errors import InputError
 from glaciercast.patches.splits import Part
 
 FIELDS = ("inputs", "inputs_observed", "targets", "targets_observed", "statics")
@@ -101,21 +100,3 @@ def _centres(geobox: Any, origin: np.ndarray, patch: int) -> tuple[np.ndarray, n
     x, y = affine.a * column + affine.b * row + affine.c, affine.d * column + affine.e * row + affine.f
     longitude, latitude = Transformer.from_crs(str(geobox.crs), "EPSG:4326", always_xy=True).transform(x, y)
     return x, y, np.asarray(longitude), np.asarray(latitude)
-
-
-def check(plan: Plan) -> None:
-    """Check that training windows can be varied as the settings say.
-
-    Raises
-    ------
-    InputError
-        If quarter turns are wanted of one component of the velocity alone, or copies are wanted that vary nothing.
-    """
-    from glaciercast.patches import augment
-
-    amounts = plan.settings.augment
-    if not amounts.copies:
-        return
-    augment.check(amounts, plan.shape.variables, plan.shape.targets)
-    if not (amounts.flips or amounts.rotations or amounts.brightness or amounts.cloud_gaps):
-        raise InputError("augment.copies: expected something that varies them (flips, rotations, brightness, cloud_gaps), found nothing")

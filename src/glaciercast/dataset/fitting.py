@@ -40,7 +40,7 @@ def advise(settings: DatasetConfig, n_steps: int, composite: int, composite_stil
 def largest(settings: DatasetConfig, n_steps: int, composite: int) -> tuple[int, int] | None:
     """Return the input and target steps of the longest windows, none longer than asked for, that a series holds in three parts."""
     sizes = [(n_input, n_target) for n_input in range(1, settings.n_input + 1) for n_target in range(1, settings.n_target + 1)]
-    sizes.sort(key=lambda size: (sum(size), size[1]), reverse=True)
+    sizes.sort(key=lambda size: (min(size[0] / settings.n_input, size[1] / settings.n_target), sum(size)), reverse=True)
     return next((size for size in sizes if _fits(settings, *size, n_steps, composite)), None)
 
 

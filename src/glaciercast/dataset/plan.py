@@ -157,12 +157,14 @@ def open_plan(named: Mapping[str, Path], settings: DatasetConfig, folder: Path) 
     """
     from glaciercast.patches import series as serieses
 
-    if (settings.split == "glacier") != (len(named) > 1):
-        raise InputError(f"split={settings.split}: expected {'two cubes or more' if len(named) == 1 else 'glacier for several cubes'}, "
-                         f"found {len(named)}")  # fmt: skip
+    if settings.split == "glacier" and len(named) == 1:
+        raise InputError("split=glacier: expected two cubes or more, found one")
+    if settings.split != "glacier" and len(named) > 1:
+        raise InputError(f"split={settings.split}: expected one cube, found {len(named)}; several are kept apart by --set split=glacier")
     aligned = {name: _aligned(path) for name, path in named.items()}
     variables = _variables(settings, aligned)
     windows = settings.windows(variables, _statics(settings, aligned))
+    _check_settings(settings, windows, {name: (dataset.sizes["y"], dataset.sizes["x"]) for name, dataset in aligned.items()})
     opened = {
         name: serieses.load(path, folder / name, windows.variables, settings.n_target, windows.statics) for name, path in named.items()
     }
@@ -196,6 +198,32 @@ def _statics(settings: DatasetConfig, aligned: Mapping[str, xr.Dataset]) -> tupl
     return tuple(name for name in STATICS if all(name in dataset for dataset in aligned.values()))
 
 
+def _check_settings(settings: DatasetConfig, windows: WindowConfig, shapes: Mapping[str, tuple[int, int]]) -> None:
+    """Check what needs no values.
+
+    Raises
+    ------
+    InputError
+        If a scene is smaller than a window, quarter turns are wanted of one component of the velocity alone, or varied copies are wanted
+        that nothing varies.
+    """
+    from glaciercast.patches import augment
+
+    for name, shape in shapes.items():
+        if min(shape) < windows.patch:
+            scene = f"{shape[0]}×{shape[1]}"
+            raise InputError(
+                f"{name}: the scene is {scene} pixels, smaller than a window of {windows.patch}; --set patch={min(shape)} would fit"
+            )
+    amounts = settings.augment
+    if amounts.copies:
+        augment.check(amounts, windows.variables, windows.targets)
+        if not (amounts.flips or amounts.rotations or amounts.brightness or amounts.cloud_gaps):
+            raise InputError(
+                "augment.copies: expected something that varies them (flips, rotations, brightness, cloud_gaps), found nothing"
+            )
+
+
 def _split(
     settings: DatasetConfig, windows: WindowConfig, opened: Mapping[str, Series], aligned: Mapping[str, xr.Dataset]
 ) -> dict[str, TimeSplit]:
@@ -204,14 +232,8 @@ def _split(
     Raises
     ------
     InputError
-        If a series is too short or a scene too small, with the settings that would fit.
+        If a series is too short, with the settings that would fit.
     """
-    for name, series in opened.items():
-        if min(series.shape) < windows.patch:
-            raise InputError(
-                f"{name}: the scene is {series.shape[0]}×{series.shape[1]} pixels, smaller than a window of {windows.patch}; "
-                f"--set patch={min(series.shape)} would fit"
-            )
     composite = max(series.composite_length for series in opened.values())
     home = settings.left_out or list(opened)[-1]
     if home not in opened:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glaciercast import config, export, runs, store
-from glaciercast.dataset import blocks, croissant, datasheet, describe, plan, stac, statistics, sums, writing
+from glaciercast.dataset import croissant, datasheet, describe, plan, stac, statistics, sums, writing
 from glaciercast.dataset.config import DatasetConfig
 from glaciercast.errors import InputError
 
@@ -47,7 +47,6 @@ def publish(named: Mapping[str, Path], out: Path, settings: DatasetConfig, repla
         return runs.read_json(out / describe.FILE), True
     with writing.unfinished(out, identity, replace) as folder:
         made = plan.open_plan(named, settings, folder / writing.WORK / "cache")
-        blocks.check(made)
         stats = statistics.fit(made)
         writing.begin(folder, identity)
         writer = writing.Writer(made, folder, stats)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Format = Literal["cog", "netcdf"]
 FORMATS: tuple[Format, ...] = ("cog", "netcdf")
+"""Formats of files; ``dataset`` is written by `workflow.datasets`."""
 _KEPT = ("title", "comment", "attribution", "licence", "cadence", "is_glacier", "looks_ahead")
 
 
@@ -72,7 +73,7 @@ def export_group(
         If the cube's values differ from what was written.
     """
     if form not in FORMATS:
-        raise InputError(f"export: {unknown('format', form, FORMATS)}")
+        raise InputError(f"export: {unknown('format', form, (*FORMATS, 'dataset'))}")
     chosen = select(store.locate(cube), group, variables, observed).between(start, end)
     folder = Path(out)
     if chosen.path.resolve() in (folder.resolve(), *folder.resolve().parents):
