@@ -14,6 +14,7 @@ from glaciercast.cli import (
     build,
     common,
     demo,
+    explore,
     export,
     finetune,
     forecast,
@@ -50,7 +51,7 @@ def _options(
         raise typer.Exit
 
 
-for module in (demo, run, simulate, build, audit, align, motion, train, finetune, benchmark, forecast, export, report):
+for module in (demo, run, simulate, build, audit, align, motion, explore, train, finetune, benchmark, forecast, export, report):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)
 app.command(name="models")(models.command)
 app.add_typer(hazard.app, name="hazard")
