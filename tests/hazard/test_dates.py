@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glaciercast.hazard import catalogue, dates
@@ -70,6 +70,7 @@ def test_two_floods_of_a_year_are_no_year_apart():
     np.testing.assert_allclose(dates.past_mean(days), [np.nan, np.nan, 222 - (199 + 224) / 2])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(1, 366), min_size=1, max_size=6), st.floats(-400, 400))
 def test_no_day_is_nearer_to_all_than_their_mean(days, shift):
     turned, mean = (dates.mean_day(np.mod(np.array(days) + by, dates.YEAR)) for by in (shift, 0))
@@ -81,6 +82,7 @@ def test_no_day_is_nearer_to_all_than_their_mean(days, shift):
         assert dates.difference(np.array(turned), np.array(mean + shift)) == pytest.approx(0, abs=1e-6)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(60, 200), min_size=1, max_size=9))
 def test_within_a_season_the_mean_is_the_plain_one(days):
     assert dates.mean_day(np.array(days)) == pytest.approx(np.mean(days))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glaciercast.errors import InputError
@@ -75,6 +75,7 @@ def test_what_cannot_be_labelled_is_an_error():
         labels.label(none, LAKES, np.array(["a", "a"], object), np.array(["2020-06-10"], "datetime64[ns]"), 7)
 
 
+@settings(max_examples=40)
 @given(
     st.integers(1, 90),
     st.lists(st.tuples(st.integers(0, 365), st.integers(0, 60)), max_size=4),

@@ -25,7 +25,7 @@ FAULTS = (
 )
 HORIZON = 30
 SPEC = outbursts.OutburstSpec(
-    lakes=4, draining=1.0, first=dt.date(2018, 1, 1), last=dt.date(2021, 12, 31), seen=outbursts.SeenSpec(images=0)
+    lakes=3, draining=1.0, first=dt.date(2018, 1, 1), last=dt.date(2021, 12, 31), seen=outbursts.SeenSpec(images=0)
 )
 DAY = pd.Timedelta(days=1)
 
