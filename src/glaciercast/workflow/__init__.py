@@ -7,6 +7,7 @@ plain JSON types. What was interrupted is taken up where it stopped when the sam
 from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
 from glaciercast.workflow.comparison import compare
+from glaciercast.workflow.exploring import explore, read_explore_config
 from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
 from glaciercast.workflow.flowing import plot_flow
@@ -35,6 +36,7 @@ __all__ = [
     "build",
     "compare",
     "demo",
+    "explore",
     "export_group",
     "finetune",
     "follow_lake",
@@ -48,6 +50,7 @@ __all__ = [
     "plot_flow",
     "read_benchmark_config",
     "read_cube_motion_config",
+    "read_explore_config",
     "read_fetching",
     "read_finetune_config",
     "read_inspection_config",
