@@ -33,8 +33,9 @@ def cube(
     folder: Path, name: str = "home", *, months: int = 28, shape: tuple[int, int] = (20, 24),
     variables: tuple[str, ...] = ("ndsi", "vx", "vy"),
     seed: int = 0, east: float = 499980.0, span_days: int = 32, changed: slice | None = None,
+    repeats: bool = False,
 ) -> Path:  # fmt: skip
-    """Write a run folder with a cube that has `/aligned` alone; the values of the months `changed` are other ones."""
+    """Write a run folder with a cube that has `/aligned` alone; the values of the months `changed` are other ones; or years `repeats`."""
     path = folder / name / "cube.zarr"
     box = GeoBox.from_bbox((east, 3999990, east + 30 * shape[1], 3999990 + 30 * shape[0]), "EPSG:32643", resolution=30)
     starts = pd.date_range("2015-01-01", periods=months + 1, freq="MS")
@@ -54,6 +55,9 @@ def cube(
         if changed is not None:
             other, seen = values(variable, months, shape, seed + 1)
             field[changed], observed[changed] = other[changed], seen[changed]
+        if repeats:  # a year like every other, fully seen
+            season = 0.6 * np.cos(2 * np.pi * np.arange(months) / 12)[:, None, None] + 0.02 * np.nan_to_num(field)
+            field, observed = season.astype("float32"), np.ones_like(observed)
         arrays |= {variable: field, variable + schema.OBSERVED: observed}
     store.create(path, schema.root_attributes(name))
     writer = store.RegionWriter(path, "/aligned", "made")
