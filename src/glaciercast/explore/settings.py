@@ -28,7 +28,5 @@ class ExploreConfig(Config):
     ice_share: float = Field(default=0.75, gt=0.5, le=1, description="share of ice from which a coarse cell counts as ice")
     ground_share: float = Field(default=0.1, ge=0, lt=0.5, description="share of ice up to which a coarse cell counts as ground")
     fewest_pairs: int = Field(default=30, ge=5, description="image pairs that a season of velocity takes")
-    fastest_error: float = Field(
-        default=0.5, gt=0, description="largest error of a pixel's mean velocity over the velocity, for its direction"
-    )
+    direction_error: float = Field(default=0.2, gt=0, description="largest relative error of a pixel's velocity that has a direction")
     thresholds: Thresholds = Thresholds()

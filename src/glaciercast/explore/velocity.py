@@ -31,6 +31,12 @@ SURE = 3.0
 """Errors that an amplitude must have to count as seen: an amplitude is never negative, so that noise alone gives 1 to 2."""
 LEAST_SHARE = 0.3
 """Share of a zone's pixels that a pair must have seen for its mean."""
+NOTE = (
+    "Errors take pairs as independent; pairs that share a scene are not, so that errors are lower bounds. A surge is no season: where one "
+    "dominates, errors are large and no season is seen."
+)
+DIRECTED = 0.25
+"""Share of a zone's pixels that must have a direction of flow: on still ground some have one by chance."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def fitted(
     east, north = (season.fit(values, error, first, second, settings.fewest_pairs) for values in (vx, vy))
     speed = np.hypot(east.mean, north.mean)
     with np.errstate(invalid="ignore", divide="ignore"):
-        known = np.hypot(east.mean_error, north.mean_error) <= settings.fastest_error * speed
+        known = np.hypot(east.mean_error, north.mean_error) <= settings.direction_error * speed
         unit = np.where(known, np.stack([east.mean, north.mean]) / speed, np.nan)
     along = unit[0] * vx + unit[1] * vy
     series = (
@@ -112,7 +118,7 @@ def _zone_series(along: np.ndarray, error: np.ndarray, inside: np.ndarray) -> np
     all pairs is taken off before, and their mean over the zone put back.
     """
     usable = inside & np.isfinite(along).any(axis=0)
-    if not usable.any():
+    if not usable.any() or usable.sum() < DIRECTED * inside.sum():
         return np.full((2, len(along)), np.nan)
     values, sigma = along[:, usable], error[:, usable]
     seen = np.isfinite(values) & np.isfinite(sigma) & (sigma > 0)
@@ -131,31 +137,37 @@ def describe(found: Motion, where: Zones, settings: ExploreConfig) -> dict[str, 
     middle = found.first + (found.second - found.first) / 2
     moving = np.isfinite(found.along.amplitude)
     sure = moving & (found.along.amplitude > SURE * found.along.amplitude_error)
-    rows = [_zone(found, where, k, settings) for k in range(len(where.zones))]
     return {
         "coverage": coverage(middle, found.seen),
         "pairs": len(found.first),
         "pixels": int(moving.sum()),
         "pixels_with_a_season": int(sure.sum()),
-        "note": "errors take pairs as independent; pairs that share a scene are not, so that they are lower bounds",
-        "zones": [row for row in rows if row is not None],
+        "note": NOTE,
+        "zones": [_zone(found, where, k, settings) for k in range(len(where.zones))],
     }
 
 
-def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> dict[str, Any] | None:
-    zone, (mean, error) = where.zones[number], found.series[number]
+def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> dict[str, Any]:
+    zone, (mean, error), part = where.zones[number], found.series[number], where.index == number
     known = np.isfinite(mean)
-    if not known.any():
-        return None
-    cycle = season.fit(mean, error, found.first, found.second, settings.fewest_pairs)
-    part = where.index == number
-    values = {key: number_of(getattr(cycle, key)) for key in SeasonFit._fields if key != "scale"}
+    values: dict[str, float | None] = dict.fromkeys(_FITTED)
+    if known.any():
+        cycle = season.fit(mean, error, found.first, found.second, settings.fewest_pairs)
+        values = {key: number_of(getattr(cycle, key)) for key in _FITTED}
     amplitude, sigma = values["amplitude"], values["amplitude_error"]
     return {
         "zone": zone.name, "surface": zone.surface, "low": zone.low, "high": zone.high, "pixels": int(part.sum()), **values,
         "observations": int(known.sum()), "seasonal": None if amplitude is None or sigma is None else amplitude > SURE * sigma,
-        "speed_of_mean_components": number_of(np.nanmedian(found.speed[part])) if np.isfinite(found.speed[part]).any() else None,
+        "vx": _mean(found.east.mean[part]), "vy": _mean(found.north.mean[part]),
     }  # fmt: skip
+
+
+_FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def number_of(value: Any) -> float | None:

@@ -170,13 +170,14 @@ def _trends(axes: Axes, rows: list[dict[str, Any]]) -> None:
         marker, colour = (("s", "#999999"), ("o", "#0072B2"))[k]
         placed = [(place, row[key]) for place, row in enumerate(rows) if "trend" in row[key]]
         if placed:
-            at = np.array([place for place, _ in placed]) + 0.16 * (1 - 2 * k)
+            at = np.array([place for place, _ in placed]) - 0.16 * (1 - 2 * k)
             middle, low, high = (np.array([found[name] for _, found in placed]) for name in ("trend", "low", "high"))
             axes.errorbar(
                 middle, at, xerr=[middle - low, high - middle], fmt=marker, color=colour, markersize=4, linewidth=1.2, label=words
             )
     axes.axvline(0, color="#333333", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [row["zone"] for row in rows])
+    axes.invert_yaxis()
     axes.grid(axis="x")
 
 
@@ -188,6 +189,8 @@ def _saturation(axes: Axes, part: dict[str, Any], last: bool) -> None:
         beside.bar(range(12), [100 * (share or 0) for share in bare[0]["saturated_by_month"]], color="#0072B2", alpha=0.18, width=0.85)
         beside.set(ylim=(0, 100), ylabel="saturated views of bare ice (%)" if last else "")
         beside.spines["right"].set_visible(True)
+        axes.set_zorder(beside.get_zorder() + 1)  # lines over bars
+        axes.patch.set_visible(False)
 
 
 def _months_by_band(axes: Axes, rows: list[dict[str, Any]], key: str, colours: str, limits: tuple[float, float]) -> Any:

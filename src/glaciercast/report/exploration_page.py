@@ -145,10 +145,21 @@ def _optical_tables(told: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def _velocity_tables(told: Mapping[str, Any]) -> Iterator[Table]:
-    head = ["zone", "pixels", "pairs", "along the flow (m/yr)", "trend (m/yr per yr)", "amplitude (m/yr)", "fastest on day", "seen"]
+    head = [
+        "zone",
+        "pixels",
+        "vx, vy (m/yr)",
+        "pairs",
+        "along the flow (m/yr)",
+        "trend (m/yr per yr)",
+        "amplitude (m/yr)",
+        "fastest on day",
+        "seen",
+    ]
     rows = [
         [
-            row["zone"], str(row["pixels"]), str(row["observations"]), _with_error(row["mean"], row["mean_error"]),
+            row["zone"], str(row["pixels"]), _both(row["vx"], row["vy"]), str(row["observations"]),
+            _with_error(row["mean"], row["mean_error"]),
             _with_error(row["trend"], row["trend_error"]), _with_error(row["amplitude"], row["amplitude_error"]),
             _with_error(row["peak_day"], row["peak_day_error"], 0) if row["seasonal"] else "–",
             {True: "yes", False: "no", None: "–"}[row["seasonal"]],
@@ -182,6 +193,10 @@ def _warming_row(row: Mapping[str, Any], drifts: bool) -> list[str]:
         "–" if "p_value" not in first else f"{first['p_value']:.2g}",
         {"theil-sen": "Theil–Sen", "censored": "censored"}.get(first.get("method", ""), first.get("reason", "").removeprefix("warming: ")),
     ]  # fmt: skip
+
+
+def _both(vx: float | None, vy: float | None) -> str:
+    return "–" if vx is None or vy is None else f"{vx:.1f}, {vy:.1f}"
 
 
 def _percent(share: float | None) -> str:

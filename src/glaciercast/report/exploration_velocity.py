@@ -60,7 +60,7 @@ def maps(path: str, found: Motion, where: Zones, axes: tuple[np.ndarray, np.ndar
 @style.styled
 def cycles(path: str, told: dict[str, Any]) -> Figure:
     """Draw the fitted cycle of each zone of the ice."""
-    figure = style.new_figure(7.0, 3.2)
+    figure = style.new_figure(7.0, 3.8)
     panel = figure.subplots()
     rows = [row for row in told["zones"] if row["amplitude"] is not None and row["surface"] != "ground"]
     rows = sorted(sorted(rows, key=lambda row: -row["pixels"])[:SHOWN], key=lambda row: row["low"] or 0.0)
@@ -77,7 +77,7 @@ def cycles(path: str, told: dict[str, Any]) -> Figure:
     panel.set_xticks(np.arange(12) * DAYS / 12 + DAYS / 24, MONTHS)
     panel.set(title=f"{path}: seasonal cycle", ylabel="velocity along the flow,\nless its mean (m/yr)", xlabel="month", xlim=(0, DAYS))
     if rows:
-        figure.legend(loc="outside right upper")
+        figure.legend(loc="outside lower center", ncols=2)
     else:
         panel.text(DAYS / 2, 0.02, "no zone has enough pairs", ha="center")
     return figure
