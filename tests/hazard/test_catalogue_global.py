@@ -62,3 +62,11 @@ def test_a_workbook_without_floods_is_refused(tmp_path):
         catalogue.read(write_ods(tmp_path / "a.ods", {"One": [["ID", "Country"], ["1", "Peru"]]}))
     with pytest.raises(InputError, match="expected at least one flood, found none"):
         catalogue.read(write_ods(tmp_path / "b.ods", {"One": global_sheet()}))
+
+
+def test_no_flood_is_taken_for_a_description(tmp_path):
+    rows = [global_row(ID=str(number), Date="2020", **ICELAND) for number in (1, 2, 3)]
+    bare = catalogue.read(write_ods(tmp_path / "a.ods", {"Iceland": [global_sheet()[0], *rows]}))
+    assert bare.events["event"].tolist() == ["Iceland-1", "Iceland-2", "Iceland-3"]
+    nameless = [global_row(Date="2020", **ICELAND)]
+    assert len(catalogue.read(write_ods(tmp_path / "b.ods", {"Iceland": [global_sheet()[0], *nameless]})).events) == 1

@@ -88,3 +88,9 @@ def test_a_place_is_never_moved_out_of_its_country_nor_in_silence(lon, lat, swap
         )
     else:
         assert place[:2] == told
+
+
+def test_a_degree_of_latitude_has_111_km():
+    assert coordinates.kilometres(0, 0, 0, 1) == pytest.approx(111.195, abs=1e-3)
+    assert coordinates.kilometres(179.5, 0, -179.5, 0) == pytest.approx(111.195, abs=1e-3)
+    assert coordinates.kilometres(74, 36, 74, 36) == 0

@@ -61,12 +61,6 @@ def test_a_name_at_another_place_is_not_believed():
     assert events.match(floods(("Shisper", "", 77.19, 35.68, "2019-06-22")), LAKES, far).lake.tolist() == ["Shisper"]
 
 
-def test_a_degree_of_latitude_has_111_km():
-    assert events.kilometres(0, 0, 0, 1) == pytest.approx(111.195, abs=1e-3)
-    assert events.kilometres(179.5, 0, -179.5, 0) == pytest.approx(111.195, abs=1e-3)
-    assert events.kilometres(74, 36, 74, 36) == 0
-
-
 def test_records_hold_dated_floods_once(tmp_path):
     table = floods(
         ("Shisper", "", 74.57, 36.36, "2020-06"),

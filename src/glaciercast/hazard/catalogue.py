@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +38,8 @@ COLUMNS = MappingProxyType(
 TYPES = ("ice", "moraine", "supraglacial", "water pocket", "bedrock", "landslide", "thermokarst", "volcanic", "mixed", "other", "unknown")
 """What holds the lake; mixed: two dams are named."""
 FORMATS = ("hmaglofdb", "global", "csv")
+NEAR_KM = 2.0
+"""Distance within which two floods of one day are doubted, km."""
 _NO_NAMES = frozenset({"", "na", "n/a", "unnamed", "unknown", "ephemeral", "no glacier", "no lake", "not mapped", "-"})
 
 
@@ -70,7 +75,10 @@ def read(path: str | Path, form: str | None = None) -> Catalogue:
     chosen = form or _told(place)
     if chosen not in readers:
         raise InputError(unknown("format", chosen, FORMATS))
-    return readers[chosen](place)
+    try:
+        return readers[chosen](place)
+    except csv.Error as error:
+        raise InputError(f"{place}: cannot be read as a table: {error}") from error
 
 
 def build(records: Iterable[Mapping[str, Any]], notes: list[str], origin: str) -> Catalogue:
@@ -94,8 +102,33 @@ def build(records: Iterable[Mapping[str, Any]], notes: list[str], origin: str) -
         rows.append(_row(record, place))
     if not rows:
         raise InputError(f"{origin}: expected at least one flood, found none")
+    notes += repeats(rows)
     days = {key: np.array([row.pop(key) for row in rows], dtype="datetime64[D]").astype("datetime64[s]") for key in ("earliest", "latest")}
     return Catalogue(pd.DataFrame(rows).assign(**days)[list(COLUMNS)], tuple(notes))
+
+
+def repeats(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each two floods of one day that are at most `NEAR_KM` apart: perhaps one flood that is told twice.
+
+    Both are kept: lakes that lie above each other do empty on one day.
+
+    Parameters
+    ----------
+    rows
+        With event, lon, lat, earliest and latest.
+    """
+    days = defaultdict(list)
+    for row in rows:
+        if row["earliest"] == row["latest"] and np.isfinite(row["lon"]):
+            days[row["earliest"]].append(row)
+    lines = []
+    for one, other in itertools.chain.from_iterable(itertools.combinations(same, 2) for same in days.values()):
+        apart = coordinates.kilometres(one["lon"], one["lat"], other["lon"], other["lat"])
+        if apart <= NEAR_KM:
+            lines.append(
+                f"{other['event']}: on the day of {one['event']}, {one['earliest']}, and {apart:.1f} km from it: perhaps told twice"
+            )
+    return lines
 
 
 def name_of(text: str) -> str:

@@ -14,7 +14,7 @@ SOURCE = "Lützow et al. 2023"
 NEEDED = ("ID", "Country", "Glacier", "Lake", "Lake_type", "Longitude", "Latitude", "Date", "Date_Min", "Date_Max", "Reference")
 """Columns that are read; versions differ in the others."""
 DESCRIBED = 2
-"""Rows below the names of the columns that describe them."""
+"""Rows below the names of the columns that describe them, at most."""
 SUMMARY = "Global"
 """A sheet that repeats the regions' events."""
 
@@ -45,7 +45,7 @@ def read(path: Path) -> catalogue.Catalogue:
 def _records(sheets: spreadsheet.Sheets, notes: list[str]) -> Iterator[dict[str, Any]]:
     for sheet, rows in sheets.items():
         head, used = rows[0], set[str]()
-        for number, row in enumerate(rows[1 + DESCRIBED :], start=1):
+        for number, row in enumerate(rows[1 + _described(rows) :], start=1):
             said = dict.fromkeys(head, "") | dict(zip(head, row, strict=False))
             if not any(said[key] for key in NEEDED if key != "ID"):
                 continue
@@ -62,6 +62,14 @@ def _records(sheets: spreadsheet.Sheets, notes: list[str]) -> Iterator[dict[str,
                 "source": SOURCE,
                 "reference": said["Reference"],
             }
+
+
+def _described(rows: list[list[str]]) -> int:
+    places = [rows[0].index(name) for name in ("ID", "Longitude", "Date")]
+    told = [
+        any(character.isdigit() for place in places for character in "".join(row[place : place + 1])) for row in rows[1 : 1 + DESCRIBED]
+    ]
+    return told.index(True) if True in told else len(told)
 
 
 def _name(sheet: str, told: str, number: int, used: set[str], notes: list[str]) -> str:

@@ -50,6 +50,8 @@ BOXES = MappingProxyType(
 )
 """Bounding boxes of countries with glaciers and near them, lower case; a country that is not there (Russia spans the date line) is
 held against the whole Earth."""
+EARTH_RADIUS = 6371.0088
+"""Mean radius, km."""
 EARTH: Box = (-180.0, -90.0, 180.0, 90.0)
 _PARTS = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*[°d: ]\s*(?:(\d+(?:\.\d+)?)\s*['′m: ]?\s*)?(?:(\d+(?:\.\d+)?)\s*(?:\"|″|''|s)?\s*)?([nsew])?")
 
@@ -113,6 +115,13 @@ def settle(lon: float, lat: float, region: str = "", box: Box | None = None) -> 
         return Place(math.nan, math.nan, f"{told}: refused" + (f" ({' or '.join(mends)}?)" if mends else ""))
     mended = places.pop()
     return Place(*mended, f"{told}: {next(iter(mends))}, read as longitude {mended[0]:g}, latitude {mended[1]:g}")
+
+
+def kilometres(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
+    """Return the distance of two places along the sphere, km (haversine)."""
+    first, second = math.radians(lat), math.radians(other_lat)
+    half = math.sin((second - first) / 2) ** 2 + math.cos(first) * math.cos(second) * math.sin(math.radians(other_lon - lon) / 2) ** 2
+    return 2 * EARTH_RADIUS * math.asin(math.sqrt(min(half, 1.0)))
 
 
 def _mends(lon: float, lat: float) -> dict[str, tuple[float, float]]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError
-from glaciercast.hazard import records
+from glaciercast.hazard import coordinates, records
 from glaciercast.hazard.records import Records
 
 ALIASES = MappingProxyType(
@@ -26,7 +26,6 @@ ALIASES = MappingProxyType(
 """Other names of a lake or of the glacier that dams it, as catalogues give them."""
 UNWATCHED = pd.Timestamp("1800-01-01")
 """First and last day of the watch of a lake that nobody watches: a single day, too short for a negative within any week."""
-_EARTH_RADIUS = 6371.0088
 _GENERIC = frozenset({"lake", "glacier", "gletscher", "glaciar", "tsho", "tso", "co", "pokhari", "the"})
 
 
@@ -78,7 +77,7 @@ def match(events: pd.DataFrame, lakes: pd.DataFrame, settings: MatchConfig | Non
     for number, (event, own, glacier, lon, lat) in enumerate(zip(*columns, strict=True)):
         if np.isnan(lon) or np.isnan(lat):
             continue
-        by_distance = sorted((kilometres(lon, lat, other_lon, other_lat), name) for name, other_lon, other_lat in places)
+        by_distance = sorted((coordinates.kilometres(lon, lat, other_lon, other_lat), name) for name, other_lon, other_lat in places)
         named = [(km, name) for km, name in by_distance if any(same_name(word, name) for word in (own, glacier) if word)]
         notes += [f"{event}: bears the name of {name} and lies {km:.0f} km away: not matched" for km, name in named if km > chosen.named_km]
         near = [(km, name) for km, name in by_distance if km <= chosen.near_km and not own]
@@ -147,13 +146,6 @@ def of_lake(events: pd.DataFrame, name: str) -> pd.DataFrame:
     if not bears.any():
         raise InputError(f"lake '{name}': no flood of a lake or glacier of that name in the catalogue")
     return events[bears].reset_index(drop=True)
-
-
-def kilometres(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
-    """Return the distance of two places along the sphere, km (haversine)."""
-    first, second = np.radians([lat, other_lat])
-    half = np.sin((second - first) / 2) ** 2 + np.cos(first) * np.cos(second) * np.sin(np.radians(other_lon - lon) / 2) ** 2
-    return float(2 * _EARTH_RADIUS * np.arcsin(np.sqrt(min(half, 1.0))))
 
 
 def _known_as(name: str) -> str:
