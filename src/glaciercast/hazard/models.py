@@ -9,19 +9,21 @@ from typing import cast
 from glaciercast.errors import InputError, unknown
 from glaciercast.hazard.models_base import Model, OutlookConfig
 
-__all__ = ["Model", "OutlookConfig", "create", "names", "summary"]
+__all__ = ["SOURCES", "Model", "OutlookConfig", "create", "names", "reads", "summary"]
 
+SOURCES = ("areas", "motion", "temperature", "images")
+"""Tables, and images, that a model can read of a lake."""
 _PLACES = MappingProxyType(
     {
-        "base_rate": ("models_rates", "share of days of issue with a flood within the horizon, the same for every lake and day"),
-        "season": ("models_season", "seasonal base rate: harmonics of the day of the year, the same for every lake"),
-        "dates": ("models_dates", "date climatology: the days of the year of the lake's own past floods, shrunk to the season"),
-        "area_rule": ("models_rules", "one threshold on how full the lake is, chosen by the cost ratio"),
-        "logistic": ("models_logistic", "logistic regression on all features, blended with the season"),
-        "boosted": ("models_boosted", "gradient-boosted trees on all features, blended with the season"),
-        "network": ("network", "network on images and series, blended with the season"),
-        "network_images": ("network", "network on images alone"),
-        "network_series": ("network", "network on series alone"),
+        "base_rate": ("models_rates", (), "share of days of issue with a flood within the horizon, the same for every lake and day"),
+        "season": ("models_season", (), "seasonal base rate: harmonics of the day of the year, the same for every lake"),
+        "dates": ("models_dates", (), "date climatology: the days of the year of the lake's own past floods, shrunk to the season"),
+        "area_rule": ("models_rules", ("areas",), "one threshold on how full the lake is, chosen by the cost ratio"),
+        "logistic": ("models_logistic", SOURCES[:3], "logistic regression on all features, blended with the season"),
+        "boosted": ("models_boosted", SOURCES[:3], "gradient-boosted trees on all features, blended with the season"),
+        "network": ("network", SOURCES, "network on images and series, blended with the season"),
+        "network_images": ("network", ("images",), "network on images alone"),
+        "network_series": ("network", SOURCES[:3], "network on series alone"),
     }
 )
 
@@ -33,6 +35,17 @@ def names() -> tuple[str, ...]:
 
 def summary(name: str) -> str:
     """Return what a model is, in a line.
+
+    Raises
+    ------
+    InputError
+        If there is no model of that name.
+    """
+    return _PLACES[_known(name)][2]
+
+
+def reads(name: str) -> tuple[str, ...]:
+    """Return which of `SOURCES` a model reads; none: its chances do not depend on what satellites saw of a lake.
 
     Raises
     ------

@@ -84,7 +84,8 @@ class Blended:
         """
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
-        with threadpool_limits(1):  # matrices this small gain nothing from more, and lose much where other work runs beside them
+        # one thread: matrices this small gain nothing from more, and lose much where other work runs beside them
+        with threadpool_limits(1, user_api="blas"):
             self._fit(records, samples.known(horizon), horizon, seed)
 
     def _fit(self, records: Records, known: Samples, horizon: int, seed: int) -> None:

@@ -18,6 +18,7 @@ from glaciercast.workflow.listing import listed
 from glaciercast.workflow.motion import MotionConfig, motion_between, read_motion_config
 from glaciercast.workflow.motion_cube import CubeMotionConfig, motion_in_cube, read_cube_motion_config
 from glaciercast.workflow.outbursts import read_outburst_spec, simulate_outbursts
+from glaciercast.workflow.outlooks import outlook, read_issue_config
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, read_source, report, run, scenarios, simulate, train
@@ -44,6 +45,7 @@ __all__ = [
     "listed",
     "motion_between",
     "motion_in_cube",
+    "outlook",
     "parse_model",
     "plan",
     "plot_embeddings",
@@ -54,6 +56,7 @@ __all__ = [
     "read_fetching",
     "read_finetune_config",
     "read_inspection_config",
+    "read_issue_config",
     "read_lake_config",
     "read_motion_config",
     "read_outburst_spec",
