@@ -118,10 +118,13 @@ def test_swapped_coordinates_are_mended_with_a_line_and_foreign_ones_refused(tmp
     assert "swapped" in found.notes[0] and "refused" in found.notes[1] and "expected degrees" in found.notes[2]
 
 
+def test_a_type_that_is_not_known_is_other_with_a_line(tmp_path):
+    found = catalogue.read(write_hmaglofdb(tmp_path / "a.csv", {"Lake_type": "Beaver dam"}, {"Lake_type": "\xa0", "Lat_lake": "36.9"}))
+    assert found.events["type"].tolist() == ["other", "unknown"]
+    assert found.notes[0].startswith("HMAGLOFDB-1: lake type 'Beaver dam' is none of moraine dammed")
+
+
 def test_another_table_is_refused(tmp_path):
-    path = write_hmaglofdb(tmp_path / "a.csv", {"Lake_type": "Beaver dam"})
-    with pytest.raises(InputError, match=r"HMAGLOFDB-1: expected a lake type of .*, found 'Beaver dam'"):
-        catalogue.read(path)
     (tmp_path / "b.csv").write_text("GF_ID,Year\n1,2000\n", encoding="utf-8")
     with pytest.raises(InputError, match="expected a column 'Year_approx' of HMAGLOFDB, found GF_ID, Year"):
         catalogue.read(tmp_path / "b.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id
 _SPACES = MappingProxyType({f"{_TEXT}s": " ", f"{_TEXT}tab": " ", f"{_TEXT}line-break": "\n"})
 _DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)})
 _MOST_CELLS = 1024
+_BROKEN = (zipfile.BadZipFile, zlib.error, ElementTree.ParseError, EOFError, LookupError, RuntimeError, ValueError)
 
 
 def read(path: str | Path) -> Sheets:
@@ -44,7 +46,7 @@ def read(path: str | Path) -> Sheets:
                 return _open_document(_xml(archive, "content.xml"))
             if "xl/workbook.xml" in names:
                 return _excel(archive)
-    except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError) as error:
+    except _BROKEN as error:
         raise InputError(f"{place}: cannot be read as a workbook: {' '.join(str(error).split())}") from error
     raise InputError(f"{place}: expected a workbook (.ods or .xlsx), found an archive of {', '.join(sorted(names)[:3]) or 'nothing'}")
 
