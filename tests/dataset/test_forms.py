@@ -104,12 +104,12 @@ def test_the_dataset_gives_windows_normalised_or_as_they_are(out):
 
 
 def test_the_stream_gives_the_same_windows_in_any_order(out):
-    windows, stream = dataset.WindowDataset(out, "train"), list(dataset.WindowStream(out, "train"))
+    windows, stream = dataset.WindowDataset(out, "test"), list(dataset.WindowStream(out, "test"))
     assert len(stream) == len(windows)
     for number in (0, 17, len(windows) - 1):
         for name, values in stream[number].items():
             np.testing.assert_array_equal(values, windows[number][name])
-    shuffled = dataset.WindowStream(out, "train", shuffle=10, seed=3)
+    shuffled = dataset.WindowStream(out, "test", shuffle=10, seed=3)
     first, again = ([float(window["inputs"].sum()) for window in shuffled] for _ in range(2))
     shuffled.set_epoch(1)
     assert first == again != [float(window["inputs"].sum()) for window in shuffled]
@@ -148,6 +148,7 @@ def test_what_is_not_there_is_said_in_one_line(out, tmp_path):
         dataset.WindowStream(out, "tests")
 
 
+@pytest.mark.slow
 def test_one_form_alone(home, tmp_path):
     told = made.exported(home, tmp_path / "set", forms=("tar",), variables=("ndsi",), statics=(), n_target=1)
     assert told["forms"] == ["tar"] and not (tmp_path / "set" / "windows.zarr").exists()

@@ -86,8 +86,9 @@ def _windows(table):
     return [(number, key) for number, key in enumerate(zip(table["issue"], table["row"], table["column"], strict=True))]
 
 
-def test_varied_copies_leave_the_windows_themselves_as_they_are(plans, tmp_path, home):
-    without = opened(home, tmp_path / "cache", SETTINGS.model_copy(update={"augment": DatasetConfig().augment}))
+def test_varied_copies_leave_the_windows_themselves_as_they_are(plans):
+    place = plans[0].places[0]  # its cache is there already
+    without = opened(place.path, place.series.cache.path.parent, SETTINGS.model_copy(update={"augment": DatasetConfig().augment}))
     varied = plans[0]
     table = [blocks.tables(each, "train") for each in (varied, without)]
     at = [{key: number for number, key in _windows(one) if one["copy"][number] == 0} for one in table]
@@ -100,6 +101,7 @@ def test_varied_copies_leave_the_windows_themselves_as_they_are(plans, tmp_path,
         np.testing.assert_array_equal(fields[0][name], fields[1][name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["space", "both"])
 def test_parts_apart_in_space_share_no_pixel(split, tmp_path):
     """Training statistics leave out the pixels of the other parts."""
