@@ -15,6 +15,7 @@ def command(
     first: Annotated[str | None, typer.Option("--from", help="Day, month or year; only floods that began later for certain.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Day, month or year; only floods that began earlier for certain.")] = None,
     out: Annotated[str | None, typer.Option("--out", "-o", help="CSV table of the floods to write.")] = None,
+    records: Annotated[str | None, typer.Option(help="Folder with a lakes.csv: write the floods of its lakes to its events.csv.")] = None,
     as_json: common.Json = False,
 ) -> None:
     """Count past floods by type of lake, month, decade and how well they are dated; for one lake, what its dates alone can tell."""
@@ -22,7 +23,7 @@ def command(
     def work() -> dict[str, Any]:
         from glaciercast.workflow.floods import floods
 
-        return floods(file, form=form, lake=lake, kind=kind, first=first, last=last, out=out)
+        return floods(file, form=form, lake=lake, kind=kind, first=first, last=last, out=out, records=records)
 
     common.run_command(work, as_json, _text)
 
@@ -35,7 +36,11 @@ def _text(result: dict[str, Any]) -> str:
         parts += ["", "mended or refused:", *(f"  {note}" for note in result["notes"])]
     if "baselines" in result:
         parts += ["", f"{result['lake']}: {len(result['dates'])} floods known to the day", "", *_aligned(_rules(result["baselines"]))]
-    return "\n".join([*parts, *(["", result["out"]] if "out" in result else [])])
+    if "matched" in result:
+        parts += ["", "floods of the records' lakes: " + ", ".join(f"{name} {count}" for name, count in result["matched"].items())]
+        parts += [f"  {line}" for line in result["left_out"]]
+    written = [result[key] for key in ("out", "records") if key in result]
+    return "\n".join([*parts, *(["", *written] if written else [])])
 
 
 def _months(result: dict[str, Any]) -> list[tuple[str, ...]]:

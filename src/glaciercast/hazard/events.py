@@ -111,16 +111,17 @@ def to_records(events: pd.DataFrame, lakes: pd.DataFrame, settings: MatchConfig 
     missing = [name for name in ("lake", "lon", "lat") if name not in lakes]
     if missing:
         raise InputError(f"lakes: expected a column '{missing[0]}', found {', '.join(map(str, lakes.columns))}")
-    found = match(events, lakes, settings)
+    watched = lakes if {"watched_from", "watched_to"} <= set(lakes) else lakes.assign(watched_from=UNWATCHED, watched_to=UNWATCHED)
+    known = records.make({"lakes": watched}, origin="catalogue").lakes
+    found = match(events, known, settings)
     own = events.assign(lake=found.lake)[found.lake != ""]
     dated = own["earliest"].notna() & own["latest"].notna() & (own["earliest"] >= np.datetime64(str(pd.Timestamp.min)[:10], "s"))
     twice = own.duplicated(["lake", "earliest", "latest"]) & dated
     notes = [*found.notes, *(f"{name}: no first and last day: left out" for name in own["event"][~dated])]
     notes += [f"{name}: told twice, with the same days at {lake}: left out" for name, lake in own.loc[twice, ["event", "lake"]].to_numpy()]
     kept = own[dated & ~twice]
-    watched = lakes if {"watched_from", "watched_to"} <= set(lakes) else lakes.assign(watched_from=UNWATCHED, watched_to=UNWATCHED)
     table = kept[["event", "lake", "earliest", "latest"]].assign(start=middle(kept["earliest"], kept["latest"]))
-    return records.make({"lakes": watched, "events": table}, origin="catalogue"), tuple(notes)
+    return records.make({"lakes": known, "events": table}, origin="catalogue"), tuple(notes)
 
 
 def middle(earliest: pd.Series, latest: pd.Series) -> pd.Series:

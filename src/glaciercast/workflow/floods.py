@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from glaciercast.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def floods(
@@ -15,6 +20,7 @@ def floods(
     first: str | None = None,
     last: str | None = None,
     out: str | Path | None = None,
+    records: str | Path | None = None,
 ) -> dict[str, Any]:
     """Read a catalogue of outburst floods and count what it tells.
 
@@ -32,17 +38,21 @@ def floods(
         Day, month or year: only floods that began between them for certain.
     out
         CSV table to write; the same columns can be read again.
+    records
+        Folder of an outlook's records with a ``lakes.csv``: the floods of its lakes are written to its ``events.csv``, which must not be
+        there yet (see `hazard.events.to_records`).
 
     Returns
     -------
     dict
-        Counts (see `hazard.catalogue_counts.counts`), ``notes`` on what was mended or refused among the chosen, and for
-        a lake ``dates`` (those known to the day) and ``baselines`` (see `hazard.dates.table`).
+        Counts (see `hazard.catalogue_counts.counts`) and ``notes`` on what was mended or refused among the chosen. For a lake ``dates``
+        (those known to the day) and ``baselines`` (see `hazard.dates.table`). For records ``matched``, the number of floods of each lake,
+        and ``left_out``, a line for each flood that was not taken.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or a choice leaves no flood.
+        If the file cannot be read, a choice leaves no flood, or the records have no lakes, no watch of them, or floods already.
     """
     from glaciercast.hazard import catalogue, catalogue_counts, dates
 
@@ -54,6 +64,36 @@ def floods(
     if lake is not None:
         days = dates.exact(kept)
         result |= {"lake": lake, "dates": [str(day) for day in days], "baselines": dates.table(days)}
+    if records is not None:
+        result |= _matched(kept, Path(records))
     if out is not None:
         result["out"] = str(catalogue.write(kept, out))
     return result
+
+
+def _matched(floods: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    import pandas as pd
+
+    from glaciercast.hazard import events
+
+    path = folder / "events.csv"
+    if path.exists():
+        raise InputError(f"{path}: there already; floods are not written over")
+    if not (folder / "lakes.csv").is_file():
+        raise InputError(f"{folder}: expected a table lakes.csv, found none")
+    try:
+        lakes = pd.read_csv(folder / "lakes.csv", dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as error:
+        raise InputError(f"{folder / 'lakes.csv'}: cannot be read as a table: {' '.join(str(error).split())}") from error
+    missing = sorted({"watched_from", "watched_to"} - set(lakes))
+    if missing:
+        raise InputError(
+            f"{folder / 'lakes.csv'}: expected a column '{missing[0]}': between which days every flood would have been recorded"
+        )
+    made, notes = events.to_records(floods, lakes)
+    partial = path.with_name(path.name + ".partial")
+    made.events.to_csv(partial, index=False, date_format="%Y-%m-%dT%H:%M:%S", lineterminator="\n")
+    partial.replace(path)
+    counts = made.events["lake"].value_counts()
+    matched = {name: int(counts.get(name, 0)) for name in made.lakes["lake"]}
+    return {"records": str(path), "matched": matched, "left_out": list(notes)}
