@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyproj
+import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from tests import audited
@@ -77,6 +76,6 @@ def terrain(elevation: np.ndarray):
     return audited._described(data, BOX, schema.TERRAIN, {})
 
 
-def cube(folder: Path, groups):
-    """Write and open a cube."""
-    return audited.cube(folder, groups)
+def cube(groups) -> xr.DataTree:
+    """Return a cube in memory."""
+    return xr.DataTree.from_dict(groups)

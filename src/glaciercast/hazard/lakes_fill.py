@@ -14,6 +14,8 @@ from scipy import ndimage
 
 FEWEST = 5
 """Fewer seen pixels of one kind or earlier looks give no rank."""
+MOST = 2.0
+"""A lake does not grow by a larger factor out of sight, as far as we tell."""
 GUESS = 0.5
 """Share of water, and of error, where nothing is known."""
 
@@ -29,12 +31,15 @@ class Filled:
     share
         Share of water of each hidden pixel, float64 (y, x); 0 elsewhere.
     error
-        1 σ of their sum, pixels.
+        1 σ of their sum and of `more`, pixels.
+    more
+        Water that a rising lake has gained out of sight, pixels: where it lies is not known.
     """
 
     hidden: np.ndarray
     share: np.ndarray
     error: float
+    more: float = 0.0
 
 
 def fill(lake: np.ndarray, seen: np.ndarray, basin: np.ndarray, ranks: list[np.ndarray]) -> Filled:
@@ -69,6 +74,23 @@ def fill(lake: np.ndarray, seen: np.ndarray, basin: np.ndarray, ranks: list[np.n
     level = 0.0 if dry else float((lake & visible).sum() / visible.sum()) if visible.sum() >= FEWEST else GUESS
     share[hidden] = level
     return Filled(hidden, share, number * (0.25 if visible.sum() >= FEWEST else GUESS))
+
+
+def beyond(lake: np.ndarray, visible: np.ndarray, before: np.ndarray) -> float:
+    """Return water that a rising lake has gained out of sight, pixels, where no elevation tells: hidden shores move as visible ones do.
+
+    Parameters
+    ----------
+    lake, visible
+        As for `fill`.
+    before
+        Ground that the lake had covered before this look, bool (y, x).
+    """
+    known, hidden = int((before & visible).sum()), int((before & ~visible).sum())
+    if known < FEWEST or not hidden:
+        return 0.0
+    growth = float((lake & visible).sum()) / known
+    return hidden * (min(growth, MOST) - 1) if growth > 1 else 0.0
 
 
 def _shore(water: np.ndarray, hidden: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import ndimage
 
 from glaciercast import grid, store
 from glaciercast.cube import regions, shading
@@ -180,10 +181,15 @@ class _Terrain:
         return self.arrays[name][where.rows, where.columns] if self.arrays else None
 
     def lit(self, sun: Sun | None, where: Place) -> np.ndarray:
-        """Return where no terrain stands before the sun; everywhere, where terrain or sun are not known."""
+        """Return where no terrain stands before the sun, nor a pixel beside: elevation models tell a shadow's edge no better.
+
+        Everywhere, where terrain or sun are not known.
+        """
         if not self.arrays or sun is None or not sun.elevation > 0:
             return np.ones(where.near.shape, bool)
-        return shading.sunlit(self.arrays["elevation"], self.resolution, sun)[where.rows, where.columns]
+        lit = shading.sunlit(self.arrays["elevation"], self.resolution, sun)
+        dark = ndimage.binary_dilation(~lit, np.ones((3, 3), bool))
+        return np.asarray(~dark[where.rows, where.columns])
 
 
 def _look(product: str, scene: xr.Dataset, facts: xr.Dataset, where: Place, terrain: _Terrain) -> Look:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from glaciercast.hazard import lakes_shoreline
-from glaciercast.hazard.lakes_fill import Filled, fill
+from glaciercast.hazard.lakes_fill import Filled, beyond, fill
 from glaciercast.hazard.lakes_scenes import Look, Place, image
 from glaciercast.hazard.lakes_settings import LakeConfig
 from glaciercast.hazard.lakes_shoreline import AROUND, Shore
@@ -24,6 +24,8 @@ LEAST = 1.0
 """Error of an area at least, pixels: a pond of a pixel would not be noticed."""
 FEWEST, ARM = 8, 300.0
 """Pixels of water that tell a level, and how far beside them hidden ground below it may be flooded, m."""
+DEEP = 5.0
+"""Range of elevation under the lake, m, from which the elevation model shows its bed, not a lake of its own time."""
 SURROUNDINGS = 10
 """Pixels around the basin in which a scene's threshold is looked for."""
 
@@ -88,7 +90,7 @@ class Follower:
         home = self.basin | self.where.near
         lake = touching(surface.water & self.where.limits, home)
         frozen = surface.frozen & ~ndimage.binary_dilation(lake, AROUND)
-        visible = surface.seen & ~frozen
+        visible = surface.seen & ~frozen & ~self._too_deep(lake, surface.seen)
         basin = self.basin | lake | self._hidden_arm(lake, visible)
         around = ndimage.binary_dilation(basin, AROUND) if basin.any() else self.where.near
         seen, ice = (float((part & around).sum() / around.sum()) for part in (visible, frozen))
@@ -97,6 +99,15 @@ class Follower:
         if told is not None:
             self._remember(look, told[0], told[1], visible)
         return self._say(look, surface, seen, ice, told)
+
+    def _too_deep(self, lake: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Return ground of the basin that looks dry though deeper than half of the lake's bed, bool (y, x): haze or ice hides it."""
+        none = np.zeros(lake.shape, bool)
+        dry = self.basin & seen & ~ndimage.binary_dilation(lake, AROUND)
+        if self.elevation is None or lake.sum() < FEWEST or not dry.any():
+            return none
+        low, middle, high = np.nanpercentile(self.elevation[lake], (10, 50, 90))
+        return np.asarray(dry & (self.elevation < middle)) if high - low >= DEEP else none
 
     def _hidden_arm(self, lake: np.ndarray, visible: np.ndarray) -> np.ndarray:
         """Return hidden ground beside the lake and below its level, which it may have flooded unseen, bool (y, x)."""
@@ -124,11 +135,13 @@ class Follower:
         else:
             lake, shore = lakes_shoreline.unmixed(lake, surface.seen, bands, self.water.get(look.sensor))
         hidden = fill(lake & visible, visible, basin, self._ranks())
-        return lake, shore, hidden, self._threshold_error(surface, lake, shore)
+        more = beyond(lake, visible, self.basin) if self.elevation is None else 0.0
+        hidden = replace(hidden, more=more, error=hidden.error + more)
+        return lake, shore, hidden, self._threshold_error(surface, lake)
 
-    def _threshold_error(self, surface: Surface, lake: np.ndarray, shore: Shore) -> float:
+    def _threshold_error(self, surface: Surface, lake: np.ndarray) -> float:
         """Return the error of a counted area from the threshold, pixels: what lies between thresholds a step below and above."""
-        if shore.water is not None or not lake.any():
+        if self.settings.shoreline == "subpixel" or not lake.any():
             return 0.0
         near = ndimage.binary_dilation(lake, AROUND) & surface.seen
         between = near & (np.abs(surface.index - surface.threshold) <= STEP)
@@ -158,9 +171,9 @@ class Follower:
             share = np.where(filled.hidden, filled.share, shore.share)
             edge = lakes_shoreline.edges_of(filled.hidden & (filled.share > 0))
             of_place = self.settings.registration / self.where.pixel * np.sqrt(edge)
-            area = max(0.0, float(share.sum())) * pixel
+            area = max(0.0, float(share.sum()) + filled.more) * pixel
             error = float(np.sqrt(shore.pixels_error**2 + filled.error**2 + of_threshold**2 + of_place**2 + LEAST**2)) * pixel
-            hidden = float(filled.share.sum()) * pixel
+            hidden = (float(filled.share.sum()) + filled.more) * pixel
             outline = lakes_shoreline.outline(share, self.where.geobox.affine)
         return LakeLook(
             product=look.product, scene_id=look.scene_id, sensor=look.sensor, time=look.time, available_at=look.available_at,

@@ -46,7 +46,7 @@ class LakeConfig(Config):
     """How a lake is followed through the scenes of a cube."""
 
     radius: Positive = Field(default=2500.0, description="half the side of the window around the point or outline, m")
-    reach: Positive = Field(default=250.0, description="water that comes this near to the point or outline belongs to the lake, m")
+    reach: Positive = Field(default=500.0, description="water that comes this near to the point or outline belongs to the lake, m")
     min_seen: Share = Field(default=0.5, description="share of the lake's surroundings that a scene must show for a record")
     shoreline: Literal["subpixel", "count"] = Field(default="subpixel", description="shore pixels unmixed, or whole pixels counted")
     registration: float = Field(default=6.0, ge=0, description="error of a scene's place along each axis, m")

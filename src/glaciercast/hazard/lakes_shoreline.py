@@ -22,10 +22,14 @@ NEAR, WIDE = 7, 15
 """Sides of the square in which the land beside a shore pixel is looked for, pixels."""
 FEWEST = 4
 """Fewer pixels give no end member."""
+MURKY = 0.035
+"""Near-infrared reflectance of water with much silt."""
 GRAIN = 0.004
 """Reflectance: noise that is there at least."""
 ALIKE = 0.05
 """Error of the end members that all shore pixels of a scene share, in shares of water; from the benchmark."""
+UNSURE = 0.1
+"""The same of lakes too small to show open water; from the benchmark."""
 TOGETHER = 2.0
 """Neighbouring shore pixels that err together; from the benchmark."""
 COUNTED, COUNTED_ALIKE = 0.3, 0.12
@@ -44,13 +48,16 @@ class Shore:
         1 σ of each share, float64 (y, x); 0 away from the shore.
     edges
         Sides of pixels between lake and land.
+    alike
+        Error that all shore pixels share, in shares of water.
     water
-        Mean green and near-infrared reflectance of the open water, float64 (2,), or None where there is too little of it.
+        Median green and near-infrared reflectance of the open water, float64 (2,), or None where the lake is too small to show it.
     """
 
     share: np.ndarray
     error: np.ndarray
     edges: int
+    alike: float
     water: np.ndarray | None
 
     @property
@@ -61,14 +68,13 @@ class Shore:
     @property
     def pixels_error(self) -> float:
         """1 σ of the area in pixels, from the shore alone."""
-        alike = COUNTED_ALIKE if self.water is None else ALIKE
-        return float(np.sqrt(TOGETHER * np.square(self.error).sum() + (alike * self.edges) ** 2))
+        return float(np.sqrt(TOGETHER * np.square(self.error).sum() + (self.alike * self.edges) ** 2))
 
 
 def counted(lake: np.ndarray) -> Shore:
     """Return whole pixels: bool (y, x) as shares of 0 and 1."""
     rim = lake & ~ndimage.binary_erosion(lake, AROUND)
-    return Shore(lake.astype("float64"), np.where(rim, COUNTED, 0.0), edges_of(lake), None)
+    return Shore(lake.astype("float64"), np.where(rim, COUNTED, 0.0), edges_of(lake), COUNTED_ALIKE, None)
 
 
 def unmixed(lake: np.ndarray, usable: np.ndarray, bands: np.ndarray, known_water: np.ndarray | None = None) -> tuple[np.ndarray, Shore]:
@@ -94,13 +100,13 @@ def unmixed(lake: np.ndarray, usable: np.ndarray, bands: np.ndarray, known_water
     found = _shares(lake, usable, values, known_water)
     if found is None:
         return lake, counted(lake)
-    share, _, _ = found
-    better = share >= 0.5
+    better = found[0] >= 0.5
     again = _shares(better, usable, values, known_water)
     if again is None or not better.any():
         return lake, counted(lake)
     share, error, water = again
-    return better, Shore(share, error, edges_of(better), water)
+    own = (ndimage.binary_erosion(better, AROUND) & usable).sum() >= FEWEST
+    return better, Shore(share, error, edges_of(better), ALIKE if own else UNSURE, water if own else None)
 
 
 def edges_of(lake: np.ndarray) -> int:
@@ -117,9 +123,9 @@ def _shares(
     band = ndimage.binary_dilation(lake, AROUND) & ~inner & usable
     land = usable & ~ndimage.binary_dilation(lake, AROUND, 2) & ndimage.binary_dilation(lake, AROUND, WIDE // 2 + 1)
     pure = inner & usable
-    water = _water(lake & usable, pure, values, known_water)
-    if water is None or land.sum() < FEWEST or not band.any():
+    if land.sum() < FEWEST or not band.any() or not (lake & usable).any():
         return None
+    water = _water(lake & usable, pure, values, known_water)
     beside = _local(values, land)
     spread = _spread(values, beside, land, pure, water)
     inverse = np.linalg.inv(spread)
@@ -134,17 +140,19 @@ def _shares(
     return share, error, water
 
 
-def _water(lake: np.ndarray, pure: np.ndarray, values: np.ndarray, known: np.ndarray | None) -> np.ndarray | None:
-    """Return the reflectance of open water: within the lake, else in earlier scenes, else of the lake's darkest pixels in the infrared."""
+def _water(lake: np.ndarray, pure: np.ndarray, values: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """Return the reflectance of open water: within the lake, else in earlier scenes, else of the lake's darkest pixels in the infrared.
+
+    The darkest of very few pixels are still mixed with land: they are taken for no brighter in the infrared than `MURKY`.
+    """
     if pure.sum() >= FEWEST:
         return np.asarray(np.median(values[:, pure], axis=1))
     if known is not None:
         return known
-    if lake.sum() < FEWEST:
-        return None
     dark = values[:, lake]
-    order = np.argsort(dark[1])[: max(FEWEST // 2, lake.sum() // 4)]
-    return np.asarray(dark[:, order].mean(axis=1))
+    order = np.argsort(dark[1])[: max(1, int(lake.sum()) // 4)]
+    green, nir = dark[:, order].mean(axis=1)
+    return np.array([green, min(nir, MURKY)])
 
 
 def _local(values: np.ndarray, land: np.ndarray) -> np.ndarray:
