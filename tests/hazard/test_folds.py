@@ -116,6 +116,15 @@ def test_a_lake_left_out_is_not_known_by_its_floods_either():
     assert list(fold.events["lake"]) == ["b"]
 
 
+def test_lakes_left_out_in_groups_are_each_tested_once_with_no_lake_on_both_sides():
+    samples = made({f"lake {number}": ["2002-07-01", "2004-07-05"] for number in range(8)})
+    found = folds.leave_lakes_out(samples, HORIZON, EMBARGO)
+    assert [fold.name for fold in found] == ["lake 0, lake 6", "lake 1, lake 7", "lake 2", "lake 3", "lake 4", "lake 5"]
+    for fold in found:
+        assert not set(samples.lake[fold.train]) & set(samples.lake[fold.test])
+        assert not set(fold.events["lake"]) & set(samples.lake[fold.test])
+
+
 def test_folds_without_a_flood_to_learn_from_are_named():
     samples = made({"a": ["2002-07-01"], "b": []})
     assert folds.split("lake", samples, HORIZON, EMBARGO).left_out == ("a",)

@@ -28,6 +28,7 @@ from glaciercast.hazard.verify_cells import SEASON, Cell, Create, Foretold
 MEANINGS = {
     "event": "leave one event out: a season of one lake is tested; all but the embargo around it is learnt from, later years too",
     "lake": "leave one lake out: trained on the other lakes at all times",
+    "lakes": "leave lakes out in six groups: trained on the lakes of the other groups at all times",
     "forward": "forward chaining: each year is tested with what was known an embargo before it; the figure that an operator would see",
 }
 
@@ -96,7 +97,7 @@ def run(
     models
         Names of `hazard.models`; the seasonal base rate is always there.
     protocol
-        One or several of event, lake, forward.
+        One or several of event, lake, lakes, forward.
     truth
         Known chances of a simulation: columns lake, issue, chance_7 …
     samples
@@ -114,7 +115,7 @@ def run(
         If nothing is named, a model or protocol is not known, or no flood is in the samples.
     """
     settings = settings or VerifyConfig()
-    protocols = _checked(models, horizons, (protocol,) if isinstance(protocol, str) else tuple(protocol))
+    protocols = checked(models, horizons, (protocol,) if isinstance(protocol, str) else tuple(protocol))
     samples = features.make(records, None, settings.features) if samples is None else samples
     apart = dict(embargo) if embargo is not None else embargo_days(records, horizons, settings)
     make = create or _maker(settings)
@@ -151,7 +152,14 @@ def _maker(settings: VerifyConfig) -> Create:
     return make
 
 
-def _checked(names: Sequence[str], horizons: Sequence[int], protocols: tuple[str, ...]) -> tuple[str, ...]:
+def checked(names: Sequence[str], horizons: Sequence[int], protocols: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the protocols, if each is known and something is named.
+
+    Raises
+    ------
+    InputError
+        If nothing is named or a protocol is not known.
+    """
     for what, given in (("model", names), ("horizon", horizons), ("protocol", protocols)):
         if not given:
             raise InputError(f"verification: expected at least one {what}, found none")

@@ -22,6 +22,7 @@ from glaciercast.workflow.outlooks import outlook, read_issue_config
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
 from glaciercast.workflow.steps import align, benchmark, build, read_source, report, run, scenarios, simulate, train
+from glaciercast.workflow.verification import read_verify_config, verify_outlook
 
 __all__ = [
     "BenchmarkConfig",
@@ -62,10 +63,12 @@ __all__ = [
     "read_outburst_spec",
     "read_run_config",
     "read_source",
+    "read_verify_config",
     "report",
     "run",
     "scenarios",
     "simulate",
     "simulate_outbursts",
     "train",
+    "verify_outlook",
 ]
