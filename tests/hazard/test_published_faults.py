@@ -12,8 +12,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.hazard import made_outlooks
 
-from glaciercast.hazard import features, features_motion, features_temperature, models, records, scores, windows
+from glaciercast.hazard import features, features_motion, features_temperature, models, records, scores, verify, windows
 from glaciercast.hazard.pairs import Pairs
+from glaciercast.hazard.samples import Chances
 from glaciercast.hazard.warned import warned
 from glaciercast.simulate import outbursts
 
@@ -76,6 +77,45 @@ def test_alerts_once_a_lake_has_emptied_warn_of_nothing(valleys, samples):
     before = warned(pairs_of(samples, np.where(samples.labels[HORIZON] == 1, 0.9, 0.01)), floods, 0.5)
     assert before.misses == before.false_alarms == 0
     assert min(before.lead_days.values()) >= 0
+
+
+class Aftermath:
+    """A model that is sure of a flood for a month after each."""
+
+    name = "aftermath"
+
+    def fit(self, records, samples, horizon, seed=0):
+        """Learn nothing."""
+
+    def predict(self, records, samples):
+        """Return 0.9 in the month after a flood."""
+        return _certain(np.where(np.nan_to_num(samples.column("since_flood"), nan=1e9) <= HORIZON, 0.9, 0.01))
+
+
+class HardCoded(Aftermath):
+    """A model that says 0.7 whatever it is shown."""
+
+    name = "hard-coded"
+
+    def predict(self, records, samples):
+        """Return 0.7."""
+        return _certain(np.full(len(samples), 0.7))
+
+
+@pytest.mark.parametrize("model", [Aftermath, HardCoded])
+def test_verification_gives_such_models_no_skill_and_their_alerts_no_worth(valleys, samples, model):
+    settings = verify.VerifyConfig(cost_ratio=0.2)
+    made = verify.run(
+        valleys, [model.name], [HORIZON], "lake", settings, samples=samples,
+        create=lambda name: models.create(name) if name == "season" else model(),
+    )  # fmt: skip
+    cell = next(cell for cell in made.result["cells"] if cell["model"] == model.name)
+    assert cell["skill"]["value"] < 0
+    assert not cell["claim"].startswith("Skill is shown")
+    assert cell["parts"]["resolution"] < 0.02
+    assert cell["alerts"]["false_alarms"] >= 8
+    if model is Aftermath:
+        assert cell["alerts"]["hits"] == 0 and cell["alerts"]["lead_days"] == {}
 
 
 def test_no_outlook_is_issued_while_a_flood_is_under_way(valleys):
@@ -163,6 +203,10 @@ def test_noise_at_rest_is_speed_when_magnitudes_are_averaged_and_not_when_compon
     assert features_motion.NAMES[0] == "speed"
     assert found.column("speed").mean() == pytest.approx(sigma * np.sqrt(np.pi / 2) / np.sqrt(count), rel=0.35)
     assert found.column("speed").max() < magnitudes / 2
+
+
+def _certain(chance):
+    return Chances(chance, chance, chance)
 
 
 def _still(lakes):
