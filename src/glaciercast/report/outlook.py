@@ -40,7 +40,7 @@ def outlook(result: Mapping[str, Any], most: int = MOST) -> Figure:
     figure = style.new_figure(2.0 + 2.6 * len(result["horizons"]), 2.1 + 0.24 * len(lakes))
     panels = figure.subplots(1, len(result["horizons"]), sharey=True, squeeze=False)[0]
     for axes, horizon in zip(panels, result["horizons"], strict=True):
-        _panel(axes, [_of(lake, horizon) for lake in lakes], result["cost_ratio"])
+        _panel(axes, [_of(lake, horizon) for lake in lakes], result["cost_ratio"], result["level"])
         axes.set_title(f"within {horizon} days")
     panels[0].set_yticks(range(len(lakes)), [lake["lake"] for lake in lakes])
     panels[0].set_ylim(len(lakes) - 0.5, -0.5)
@@ -51,7 +51,6 @@ def outlook(result: Mapping[str, Any], most: int = MOST) -> Figure:
     few = "" if len(result["claims"]) < 1 else f"\n{style.wrapped(result['claims'][0], figure.get_figwidth() - 0.5, 9)}"
     figure.suptitle(f"Outlook issued {result['issue']}, model {result['model']}{left_out}{few}", fontsize=9, x=0.02, ha="left")
     figure.get_layout_engine().set(w_pad=0.08)  # type: ignore[union-attr,call-arg]
-    _level_note(panels[-1], result["level"])
     return figure
 
 
@@ -60,14 +59,14 @@ def _of(lake: Mapping[str, Any], horizon: int) -> Mapping[str, Any]:
     return found
 
 
-def _panel(axes: Axes, rows: list[Mapping[str, Any]], cost_ratio: float | None) -> None:
+def _panel(axes: Axes, rows: list[Mapping[str, Any]], cost_ratio: float | None, level: float) -> None:
     places = range(len(rows))
     percent = {key: [100 * max(FLOOR, row[key]) for row in rows] for key in ("chance", "low", "high", "season")}
     colours = ["#D55E00" if row["alert"] else "#0072B2" for row in rows]
     axes.hlines(places, percent["low"], percent["high"], color=colours, lw=1.4)
     axes.scatter(percent["season"], places, marker="|", s=70, color=style.BASELINE_COLOURS[0], label="season", zorder=3)
     axes.scatter(percent["chance"], places, s=22, c=colours, zorder=4)
-    axes.scatter([], [], s=22, color="#0072B2", label="model, with its interval")
+    axes.scatter([], [], s=22, color="#0072B2", label=f"model, with its {level:.0%} interval")
     if cost_ratio is not None:
         axes.axvline(100 * cost_ratio, color="#D55E00", ls=":", lw=1.2, label="cost ratio")
         axes.scatter([], [], s=22, color="#D55E00", label="alert")
@@ -76,7 +75,3 @@ def _panel(axes: Axes, rows: list[Mapping[str, Any]], cost_ratio: float | None) 
     axes.set_xticks([0.01, 0.1, 1, 10, 100], ["≤ 0.01", "0.1", "1", "10", "100"])
     axes.minorticks_off()
     axes.grid(axis="x")
-
-
-def _level_note(axes: Axes, level: float) -> None:
-    axes.text(1.0, -0.02, f"intervals: {level:.0%}", transform=axes.transAxes, ha="right", va="bottom", fontsize=7, color="#555555")
