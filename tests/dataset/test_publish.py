@@ -29,6 +29,7 @@ def test_a_stopped_export_goes_on_and_gives_the_same_bytes(home, out, tmp_path, 
             write(self, part, block)  # and then half of it is lost, and the log does not have it
             file = self.folder / "windows.zarr" / part / "inputs" / "c" / str(block) / "0" / "0" / "0" / "0"
             file.write_bytes(file.read_bytes()[:50])
+            file.with_name("0.5d1f.partial").write_bytes(b"half")  # as Zarr's store names what it is writing
             (self.folder / "shards" / f"{part}-{block:06d}.tar.partial").write_bytes(b"half")
             raise KeyboardInterrupt
         done.append((part, block))
@@ -62,6 +63,23 @@ def test_what_is_there_is_kept_and_anything_else_is_refused(home, out, tmp_path)
     with pytest.raises(InputError, match="lies in the cube"):
         made.exported(home, home / "cube.zarr" / "set", **SETTINGS)
     assert made.files(out) == before and (tmp_path / "notes" / "mine.txt").read_text() == "mine"
+
+
+def test_a_set_is_replaced_only_when_the_new_one_is_whole(home, out, tmp_path, monkeypatch):
+    """Killed between its last checksum and its place: the same call only moves it there."""
+    copy = tmp_path / "set"
+    shutil.copytree(out, copy)
+    smaller = {"variables": ("ndsi",), "forms": ("tar",), "statics": ()}
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "take_place", lambda out: None)
+        made.exported(home, copy, True, **smaller)
+    assert sums.verify(writing.beside(copy)) and made.files(copy) == made.files(out)
+    with pytest.raises(InputError, match="holds another data set; use --replace or another --out"):
+        made.exported(home, copy, **smaller)
+    assert made.files(copy) == made.files(out)
+    assert made.exported(home, copy, True, **smaller)["forms"] == ["tar"]
+    assert not (copy / "windows.zarr").exists() and [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert sums.verify(copy) + 1 == len(made.files(copy))
 
 
 def test_a_damaged_set_is_not_taken_for_whole(home, out, tmp_path):

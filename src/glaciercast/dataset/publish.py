@@ -42,9 +42,19 @@ def publish(named: Mapping[str, Path], out: Path, settings: DatasetConfig, repla
         If a data set that is there differs from its checksums.
     """
     identity = _identity(named, settings)
-    if _is_there(out, identity, replace):
+    if _is_finished(writing.beside(out), identity):  # a kill came just before it took its place
+        _is_there(out, identity, replace)
+        writing.take_place(out)
+    elif _is_there(out, identity, replace):
+        writing.clean(out)
         sums.verify(out)
-        return runs.read_json(out / describe.FILE), True
+    else:
+        return _write(named, out, settings, identity, replace), False
+    return runs.read_json(out / describe.FILE), True
+
+
+def _write(named: Mapping[str, Path], out: Path, settings: DatasetConfig, identity: str, replace: bool) -> dict[str, Any]:
+    """Write the data set and return what its ``dataset.json`` holds."""
     with writing.unfinished(out, identity, replace) as folder:
         made = plan.open_plan(named, settings, folder / writing.WORK / "cache")
         stats = statistics.fit(made)
@@ -54,11 +64,17 @@ def publish(named: Mapping[str, Path], out: Path, settings: DatasetConfig, repla
         told = describe.whole(made, stats, log, identity)
         describe.write_table(folder / describe.WINDOWS, describe.table(made, writer.tables, log))
         _describe(folder, told)
-    return told, False
+    return told
+
+
+def _is_finished(folder: Path, identity: str) -> bool:
+    """Tell whether an unfinished data set is whole, with nothing left but to take its place."""
+    there = not (folder / writing.WORK).exists() and (folder / sums.FILE).is_file() and (folder / describe.FILE).is_file()
+    return there and runs.read_json(folder / describe.FILE).get("identity") == identity
 
 
 def _identity(named: Mapping[str, Path], settings: DatasetConfig) -> str:
-    content = {name: [store.fingerprint(path, "/aligned"), path.name] for name, path in named.items()}
+    content = {name: store.fingerprint(path, "/aligned") for name, path in named.items()}
     return config.digest([describe.FORMAT, content, config.plain(settings)])
 
 

@@ -25,6 +25,8 @@ from glaciercast.progress import track
 WORK = ".work"
 """Folder in the unfinished data set: caches, state and the log of finished blocks; it goes before the data set takes its place."""
 STATE, LOG = "state.json", "blocks.jsonl"
+REPLACED = ".replaced"
+"""Folder in a data set of the one whose place it took, until that is removed."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def unfinished(out: Path, identity: str, replace: bool) -> Iterator[Path]:
     InputError
         If the unfinished folder is of other content and is not to be replaced, is no data set's, or is in use.
     """
-    folder = out.with_name(out.name + ".partial")
+    folder = beside(out)
     state = folder / WORK / STATE
     if folder.exists() and not (folder / WORK).is_dir():
         raise InputError(f"{folder}: is in the way of the unfinished data set and is none; remove it or choose another --out")
@@ -55,7 +57,7 @@ def unfinished(out: Path, identity: str, replace: bool) -> Iterator[Path]:
                 shutil.rmtree(folder)
             raise
         shutil.rmtree(folder / WORK)
-        _take_place(folder, out)
+    take_place(out)
 
 
 def begin(folder: Path, identity: str) -> None:
@@ -72,14 +74,23 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _take_place(folder: Path, out: Path) -> None:
-    """Put a finished data set in the place of `out`; the one that was there goes only then."""
-    old = out.with_name(out.name + ".old")
+def beside(out: Path) -> Path:
+    """Return where the unfinished data set of `out` is written."""
+    return out.with_name(out.name + ".partial")
+
+
+def take_place(out: Path) -> None:
+    """Put the finished data set beside `out` in its place; the one that was there goes only then."""
     if out.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        out.rename(old)
-    folder.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+        out.rename(beside(out) / REPLACED)
+    beside(out).rename(out)
+    clean(out)
+
+
+def clean(out: Path) -> None:
+    """Remove what a kill left of the data set whose place `out` took."""
+    if (out / REPLACED).exists():
+        shutil.rmtree(out / REPLACED)
 
 
 @contextmanager
@@ -119,6 +130,8 @@ class Writer:
                 file.write(json.dumps(done[part, block]) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+        for stray in self.folder.rglob("*.partial"):  # what kills left half written has another name than what took its place
+            stray.unlink()
         return {part: [done[one] for one in wanted if one[0] == part] for part in PARTS}
 
     def _block(self, part: Part, block: int) -> dict[str, Any]:
