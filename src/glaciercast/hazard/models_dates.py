@@ -79,11 +79,9 @@ def within(past: pd.DataFrame, issue: np.ndarray, horizon: int, width: float) ->
     """
     from scipy.special import ndtr
 
-    if past.empty:
-        return np.zeros(len(issue))
-    start = past["start"].to_numpy("datetime64[ns]")
-    over = past["end"].fillna(past["latest"]).to_numpy("datetime64[ns]")
-    ahead = (start[None, :] - issue[:, None]) / _DAY % YEAR
-    share = sum(ndtr((horizon - ahead - turn) / width) - ndtr((-ahead - turn) / width) for turn in (-YEAR, 0.0, YEAR))
-    found: np.ndarray = np.sum(share * (over[None, :] < issue[:, None]), axis=1)
-    return found
+    share = np.zeros(len(issue))
+    for start, end, latest in zip(*(past[column].to_numpy("datetime64[ns]") for column in ("start", "end", "latest")), strict=True):
+        ahead = (start - issue) / _DAY % YEAR
+        own = sum(ndtr((horizon - ahead - turn) / width) - ndtr((-ahead - turn) / width) for turn in (-YEAR, 0.0, YEAR))
+        share += np.where((latest if np.isnat(end) else end) < issue, own, 0.0)  # one by one: those to come change no bit of the sum
+    return share
