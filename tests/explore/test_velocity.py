@@ -1,0 +1,82 @@
+"""The season of velocity: known amplitude and phase come back from components; noise has no season and no speed."""
+
+import numpy as np
+import pytest
+
+from glaciercast.explore import velocity
+from glaciercast.explore.settings import ExploreConfig
+from glaciercast.explore.zones import Zone, Zones
+
+SETTINGS = ExploreConfig()
+YEAR = 365.25
+
+
+def pairs(n=400, seed=0):
+    """Return acquisitions of pairs of 16 to 96 days."""
+    rng = np.random.default_rng(seed)
+    first = np.datetime64("2015-01-01", "ns") + np.sort(rng.integers(0, 5 * 365, n)) * np.timedelta64(1, "D")
+    return first, first + rng.integers(16, 96, n) * np.timedelta64(1, "D")
+
+
+def between(first, second, amplitude, peak):
+    """Return the mean of a cosine between two times, by its integral."""
+    day = [(time - np.datetime64("2000-01-01")) / np.timedelta64(1, "D") for time in (first, second)]
+    begin, end = (np.sin(2 * np.pi * (each - peak) / YEAR) for each in day)
+    return amplitude * (end - begin) * YEAR / (2 * np.pi) / (day[1] - day[0])
+
+
+def zones(ice):
+    return Zones((Zone("ice", 4000.0, 4250.0), Zone("ground", 4000.0, 4250.0)), np.where(ice, 0, 1).astype(np.int16), None, None)
+
+
+def made(noise=15.0, seed=0):
+    """Return pairs over a glacier that flows south-west at 100 ± 30 m/yr in its left half, and still ground in its right."""
+    first, second = pairs(seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    speed = 100 + between(first, second, 30.0, peak=170.0)
+    ice = np.arange(6) < 3
+    flow = np.where(ice, speed[:, None, None], 0.0) * np.ones((1, 4, 1))
+    vx, vy = (-flow * np.sqrt(0.5) + noise * rng.standard_normal(flow.shape) for _ in range(2))
+    return vx, vy, np.full(vx.shape, noise), first, second, np.broadcast_to(ice, (4, 6))
+
+
+def test_amplitude_and_day_come_back_within_their_errors():
+    *given, ice = made()
+    found = velocity.fitted(*given, zones(ice), SETTINGS)
+    ground = {row["surface"]: row for row in velocity.describe(found, zones(ice), SETTINGS)["zones"]}
+    row = ground["ice"]
+    assert row["seasonal"] and row["amplitude"] == pytest.approx(30, abs=3 * row["amplitude_error"]) and row["amplitude_error"] < 1.5
+    assert row["peak_day"] == pytest.approx(170, abs=3 * row["peak_day_error"]) and row["peak_day_error"] < 3
+    assert row["mean"] == pytest.approx(100, abs=1.5)
+
+
+def test_still_ground_has_neither_direction_nor_speed():
+    *given, ice = made()
+    found = velocity.fitted(*given, zones(ice), SETTINGS)
+    ground = velocity.describe(found, zones(ice), SETTINGS)["zones"][1]
+    assert ground["mean"] is None and ground["seasonal"] is None and ground["observations"] == 0
+    assert abs(ground["vx"]) < 1 and abs(ground["vy"]) < 1
+    speeds = np.hypot(given[0][:, ~ice], given[1][:, ~ice])
+    assert speeds.mean() == pytest.approx(15 * np.sqrt(np.pi / 2), rel=0.03)  # what averaging speeds would have said
+
+
+def test_noise_alone_has_no_season_in_nineteen_of_twenty():
+    seen = 0
+    for seed in range(20):
+        first, second = pairs(200, seed)
+        rng = np.random.default_rng(seed + 100)
+        vx, vy = (50 + 20 * rng.standard_normal((200, 2, 2)) for _ in range(2))
+        all_ice = zones(np.ones((2, 2), bool))
+        found = velocity.fitted(vx, vy, np.full(vx.shape, 20.0), first, second, all_ice, SETTINGS)
+        seen += bool(velocity.describe(found, all_ice, SETTINGS)["zones"][0]["seasonal"])
+    assert seen <= 1
+
+
+def test_a_pair_that_saw_only_the_fast_pixels_is_no_speed_up():
+    first, second = pairs(100)
+    vx = np.broadcast_to(np.array([10.0, 200.0]), (100, 1, 2)).copy()
+    vx[1::2, 0, 0] = np.nan  # every other pair saw the fast pixel alone
+    vx += 1e-3 * np.random.default_rng(0).standard_normal(vx.shape)
+    found = velocity.fitted(vx, 0 * vx, np.ones(vx.shape), first, second, zones(np.ones((1, 2), bool)), ExploreConfig(fewest_pairs=10))
+    mean = found.series[0, 0]
+    assert mean == pytest.approx(105, abs=0.1)
