@@ -85,7 +85,8 @@ def test_what_is_available_some_days_later_is_known_as_many_days_later(issue, la
     before = features.make(RECORDS, at(issue - pd.Timedelta(days=late)))
     lakes = [name for name in later.lake if name in before.lake]
     later, before = (found.take(np.isin(found.lake, lakes)) for found in (later, before))
-    others = ("share_flooded", "since_fast", *features.SEASON, *features.FLOODS)  # of floods, and counted from the issue
+    of_floods = ("growth", "share_now", "share_flooded", "filled", "share_ahead", "since_fast")  # and counted from the issue
+    others = (*of_floods, *features.SEASON, *features.FLOODS, *features.DAM)
     chosen = [place for place, name in enumerate(features.NAMES) if name not in others]
     assert later.values[:, chosen].tobytes() == before.values[:, chosen].tobytes()
     np.testing.assert_allclose(later.ages[:, chosen], before.ages[:, chosen] + late)
@@ -118,13 +119,15 @@ def pair_table(second, vx, vy, days=24, error=5.0):
 def test_growth_share_and_age_of_a_lake_that_grows_evenly():
     time = pd.date_range("2020-05-01", periods=40, freq="3D")
     found = features.make(one_lake(areas=area_table(time, 1e5 + 1e3 * np.arange(40) * 3)), at("2020-08-28", ["a"]))
-    newest = 39 * 3 - 0  # 2020-08-26 is available on the 28th
+    newest = 39 * 3  # 2020-08-26 is available on the 28th
     assert found.ages[0, found.names.index("area")] == 2
     assert found.column("area")[0] == pytest.approx(1e5 + 1e3 * (newest - 6))  # five areas of 12 days, equal errors
     largest = 1e5 + 1e3 * (newest - 6)  # the third largest
     assert found.column("share_largest")[0] == pytest.approx(1)
     assert found.column("growth")[0] == pytest.approx(1e3 / largest)
-    assert found.column("share_ahead")[0] == pytest.approx(1 + 30e3 / largest)
+    assert found.column("share_now")[0] == pytest.approx((1e5 + 1e3 * (newest + 2)) / largest)  # carried on to the issue
+    assert found.column("share_ahead")[0] == pytest.approx((1e5 + 1e3 * (newest + 32)) / largest)
+    assert found.column("filled")[0] == pytest.approx(found.column("share_now")[0] ** 1.42)
 
 
 def test_share_of_the_area_before_an_earlier_flood():
@@ -140,6 +143,8 @@ def test_share_of_the_area_before_an_earlier_flood():
     assert found.issue.astype("datetime64[D]").astype(str).tolist() == ["2020-07-31", "2020-08-04", "2020-09-30"]  # under way on the 2nd
     np.testing.assert_array_equal(np.isnan(found.column("share_flooded")), [True, False, False])
     assert found.column("share_flooded")[2] == pytest.approx(0.25)
+    assert found.column("share_now")[2] == pytest.approx(0.25)
+    assert found.column("share_now")[1] == 0  # nothing was seen since the flood
     assert found.column("since_flood")[2] == 60
     np.testing.assert_array_equal(found.column("past_floods"), [0, 1, 1])
 
@@ -199,6 +204,7 @@ def test_what_is_missing_is_nan_with_no_age():
         "season_cos",
         "past_floods",
         "flood_rate",
+        "ice_dam",
     }
     assert np.isnan(found.ages).all()
 

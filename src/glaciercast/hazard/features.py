@@ -19,7 +19,9 @@ __all__ = ["NAMES", "FeatureConfig", "make"]
 
 SEASON = ("season_sin", "season_cos")
 FLOODS = ("since_flood", "past_floods", "flood_rate")
-NAMES = (*features_area.NAMES, *features_motion.NAMES, *features_temperature.NAMES, *SEASON, *FLOODS)
+DAM = ("ice_dam",)
+"""1 where ice dams the lake, 0 where something else does, NaN where it is not known."""
+NAMES = (*features_area.NAMES, *features_motion.NAMES, *features_temperature.NAMES, *SEASON, *FLOODS, *DAM)
 """Of the features; the docstrings of `features_area`, `features_motion` and `features_temperature` tell them, `of_season` and
 `of_floods` the rest."""
 DEFAULT = FeatureConfig()
@@ -105,7 +107,9 @@ class _Own:
         )
         self.floods = events.assign(over=events["end"].fillna(events["latest"]))
         lakes = records.lakes
-        self.watched_from = float(stats.days(lakes.loc[lakes["lake"] == name, "watched_from"])[0])
+        own = lakes[lakes["lake"] == name].iloc[0]
+        self.watched_from = float(stats.days(own["watched_from"]))
+        self.ice_dam = float(own["dam"] == "ice") if own["dam"] else np.nan
 
     def features(self, issue: FloatArray, settings: FeatureConfig) -> tuple[FloatArray, FloatArray]:
         made = [
@@ -113,7 +117,7 @@ class _Own:
             features_motion.make(self.motion, issue, settings),
             features_temperature.make(self.temperature, issue, settings),
         ]
-        rest = np.column_stack([of_season(issue), of_floods(self.floods, self.watched_from, issue)])
+        rest = np.column_stack([of_season(issue), of_floods(self.floods, self.watched_from, issue), np.full(len(issue), self.ice_dam)])
         values = np.column_stack([*(value for value, _ in made), rest])
         return values, np.column_stack([*(age for _, age in made), np.full(rest.shape, np.nan)])
 

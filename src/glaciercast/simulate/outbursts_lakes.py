@@ -92,7 +92,7 @@ def make(spec: OutburstSpec, seed: int, number: int) -> Valley:
         name=f"lake-{number:03d}",
         lon=round(spec.lon + float(rng.uniform(-1, 1)), 5),
         lat=round(spec.lat + float(rng.uniform(-0.5, 0.5)), 5),
-        dam="ice" if drains else str(rng.choice(["ice", "moraine"])),
+        dam="ice" if drains else str(rng.choice(["moraine", "bedrock"])),
         spec=rules,
         hypsometry=basin,
         history=history,
