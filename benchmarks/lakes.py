@@ -352,8 +352,8 @@ def main() -> None:
 def document(results: dict[str, Any]) -> str:
     """Return the page of the docs."""
     parts = [
-        f"Made by `python benchmarks/lakes.py --report`, seed {results['seed']}: lakes of random outline among shores of rock, debris, grass, "
-        "ice and snow, rendered finer than pixels. Nothing was tuned on this seed. Error: median of the absolute error of the area, "
+        f"Made by `python benchmarks/lakes.py --report`, seed {results['seed']}: lakes of random outline among shores of rock, debris, "
+        "grass, ice and snow, rendered finer than pixels. Nothing was tuned on this seed. Error: median of the absolute error of the area, "
         "relative; in brackets the median of the error itself. Within: share of lakes whose area lies within the stated error (1 σ; 68 % "
         "would be right).",
         _areas_table(results["areas"], False),

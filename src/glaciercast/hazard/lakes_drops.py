@@ -57,13 +57,13 @@ class Drop:
     earliest, latest
         Looks between which it began: the last that shows the lake still full and the first that does not.
     end
-        The look that shows it drained.
+        The look that shows it drained: the last of several that show it shrink.
     known_at, confirmed_at
         From when the drop, and its confirmation, could have been known; NaT if it is not confirmed.
     before, before_error, after, after_error
         Areas, m².
     sigmas
-        Their difference over its error.
+        Difference over its error at the look from which the drop is known.
     confidence
         ``high``: a later look confirms it, and it is dated within 30 days. ``medium``: a later look confirms it; or none does, but both
         looks saw the lake well, differ by 5 σ and lie at most 60 days apart. ``low``: the rest. ``doubtful``: a look within 20 days shows
@@ -105,13 +105,15 @@ def detect(series: Series, settings: DropConfig, pixel: float) -> list[Drop]:
     """
     days, found, since = series.days(), [], 0
     for after in range(1, series.area.size):
+        if after <= since:
+            continue
         before = _fullest(series, days, since, after, settings)
         if not _dropped(series, before, after, settings, pixel):
             continue
         drop = _drop(series, days, before, after, settings)
         found.append(drop)
         if drop.confidence != "doubtful":
-            since = after
+            since = int(np.flatnonzero(series.time == drop.end)[-1])
     return _without_repeats(found)
 
 
@@ -131,6 +133,14 @@ def _dropped(series: Series, before: int, after: int, settings: DropConfig, pixe
     return bool(1 - series.area[after] / full >= settings.min_share and _sigmas(series, before, after) >= settings.sigmas)
 
 
+def _emptiest(series: Series, days: np.ndarray, after: int) -> int:
+    """Return the look at which a drainage that goes on over several looks has ended."""
+    end = after
+    while end + 1 < days.size and days[end + 1] - days[end] <= SOON and _sigmas(series, end, end + 1) >= 2:
+        end += 1
+    return end
+
+
 def _drop(series: Series, days: np.ndarray, before: int, after: int, settings: DropConfig) -> Drop:
     between = np.arange(before, after)
     still = series.area[between] + 2 * series.error[between] >= STILL_FULL * series.area[before]
@@ -142,6 +152,7 @@ def _drop(series: Series, days: np.ndarray, before: int, after: int, settings: D
     confirmed = bool(low.any()) and not contradicted
     known = series.available_at[[before, after]].max()
     at = series.available_at[later[np.argmax(low)]] if confirmed else np.datetime64("NaT")
+    end = after if contradicted else _emptiest(series, days, after)
     sigmas, gap = _sigmas(series, before, after), days[last_full + 1] - days[last_full]
     well_seen = min(series.seen[before], series.seen[after]) >= WELL_SEEN
     confidence: Confidence = "low"
@@ -152,9 +163,9 @@ def _drop(series: Series, days: np.ndarray, before: int, after: int, settings: D
     elif sigmas >= SURE and well_seen and gap <= LONG:
         confidence = "medium"
     return Drop(
-        earliest=series.time[last_full], latest=series.time[last_full + 1], end=series.time[after], known_at=known,
+        earliest=series.time[last_full], latest=series.time[last_full + 1], end=series.time[end], known_at=known,
         confirmed_at=at if np.isnat(at) else max(at, known), before=float(series.area[before]), before_error=float(series.error[before]),
-        after=float(series.area[after]), after_error=float(series.error[after]), sigmas=sigmas, confidence=confidence,
+        after=float(series.area[end]), after_error=float(series.error[end]), sigmas=sigmas, confidence=confidence,
     )  # fmt: skip
 
 

@@ -102,6 +102,8 @@ def own_threshold(values: np.ndarray, settings: WaterConfig) -> float | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = (total - sums) / above - sums / below
         between = np.where((below > 0) & (above > 0), below * above * gap**2, -1.0)
+    if not between.max() > 0:
+        return None
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     chosen = int(best[best.size // 2])  # the middle of an empty stretch of the histogram
     enough = max(FEWEST, LEAST_SHARE * values.size)
