@@ -55,9 +55,9 @@ class NetworkConfig(Config):
     modality_dropout: float = Field(default=0.15, ge=0, le=0.5)
     members: int = Field(default=3, ge=1)
     epochs: tuple[int, ...] = Field(default=(4, 8, 12), min_length=1)
-    most_others: int = Field(default=2000, ge=1)
+    most_others: int = Field(default=1500, ge=1)
     batch: int = Field(default=128, ge=1)
-    rate: float = Field(default=5e-3, gt=0)
+    rate: float = Field(default=1e-2, gt=0)
     decay: float = Field(default=1e-2, ge=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,21 @@ from glaciercast.hazard.network_layers import Batch
 from glaciercast.hazard.records import IMAGE_SIDE, Records
 from glaciercast.hazard.samples import Samples
 
+HALF = IMAGE_SIDE // 2
+"""Pixels of the side of what the networks see: means of 2×2."""
 FAR = 5.0
 """Standardised reflectance is kept within ± so many standard deviations."""
 OLDEST = 2.0
 """Years; older images count as so old."""
-SEASONAL = 3
-"""The last channels of the windows tell the season and the image's age, which the networks have from elsewhere."""
-CHANNELS = 3 * ((len(windows.CHANNELS) - SEASONAL) // 2)
-"""Channels of `Batch.series`: values, whether they were observed, and their ages."""
+READ = ("area_share", "speed", "ground", "ice_melting")
+"""Series that are read. Speed, not components, whose direction would tell which lake it is; it is taken of their means."""
+PAST_AREAS = ("variability", "share_flooded")
+"""Features of the lake's areas that reach beyond the window."""
+PAST_FLOODS = ("flood_rate", "since_flood")
+"""Features of the lake's floods so far."""
+CHANNELS = 3 * len(READ) + len(PAST_AREAS)
+"""Of `Batch.series`: values, whether they were observed, their ages, and `PAST_AREAS`, the same in all steps."""
+YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,9 @@ class Inputs:
     Attributes
     ----------
     pictures
-        Bands, water index and mask, float32 (image + 1, channel, y, x); the last is empty.
+        Bands, water index and mask, float32 (image + 1, channel, `HALF`, `HALF`); the last is empty.
     extents
-        Largest water index that a lake had shown, float32 (image + 1, 1, y, x); the last is empty.
+        Largest water index that a lake had shown, float32 (image + 1, 1, `HALF`, `HALF`); the last is empty.
     picture, extent
         Which of them are a sample's, int64 (sample,).
     sight, series, heard, season
@@ -95,22 +103,23 @@ def make(records: Records, samples: Samples, made: windows.Windows, known: Scale
         Whether images are read; without, there are none.
     """
     made = made if sees else _blind(made)
-    extents, extent = _extents(records, samples) if sees else (np.zeros((0, IMAGE_SIDE, IMAGE_SIDE)), np.full(len(samples), -1))
+    extents, extent = _extents(records, samples) if sees else (np.zeros((0, HALF, HALF)), np.full(len(samples), -1))
     used, place = np.unique(made.images[made.images >= 0], return_inverse=True)
     picture = np.full(len(samples), -1)
     picture[made.images >= 0] = place
-    year = 2 * np.pi * samples.day_of_year / 365.25
-    age = np.nan_to_num(made.image_age / 365.25)
+    year = 2 * np.pi * samples.day_of_year / YEAR
+    age = np.nan_to_num(made.image_age / YEAR)
     series, heard = _series(made)
+    past = np.repeat(history(samples, PAST_AREAS)[:, None], series.shape[1], axis=1)
     return Inputs(
         pictures=_float(_with_empty(_pictures(np.asarray(records.images[used]), known))),
         extents=_float(_with_empty(extents[:, None])),
         picture=torch.from_numpy(picture),
         extent=torch.from_numpy(extent),
         sight=_float(np.column_stack([made.images >= 0, np.minimum(age, OLDEST)])),
-        series=_float(series),
+        series=_float(np.concatenate([series, past], axis=2)),
         heard=_float(heard),
-        season=_float(np.column_stack([season, np.sin(year), np.cos(year)])),
+        season=_float(np.column_stack([season, np.sin(year), np.cos(year), history(samples, PAST_FLOODS)])),
     )
 
 
@@ -119,7 +128,7 @@ def _series(made: windows.Windows) -> tuple[np.ndarray, np.ndarray]:
 
     Nothing is carried back: before the first observation, values are 0 and the age is 1.
     """
-    values, seen = made.series[..., 0:-SEASONAL:2], made.series[..., 1:-SEASONAL:2] > 0
+    values, seen = (np.stack(channels, axis=-1) for channels in zip(*(_channel(made, name) for name in READ), strict=True))
     steps = np.arange(seen.shape[1])[:, None]
     last = np.maximum.accumulate(np.where(seen, steps, -1), axis=1)
     carried = np.take_along_axis(values, np.maximum(last, 0), axis=1)
@@ -127,12 +136,39 @@ def _series(made: windows.Windows) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([np.where(last >= 0, carried, 0.0), seen, age], axis=2), np.asarray(seen.any((1, 2)))
 
 
+def _channel(made: windows.Windows, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a series and where it was observed, both (sample, step)."""
+    if name == "speed":
+        (vx, seen), (vy, _) = _channel(made, "vx"), _channel(made, "vy")
+        return np.hypot(vx, vy), seen
+    place = windows.CHANNELS.index(name)
+    return made.series[..., place], made.series[..., place + 1] > 0
+
+
+def history(samples: Samples, names: Sequence[str]) -> np.ndarray:
+    """Return what the samples' features tell of a lake's past, float64 (sample, name); 0 where nothing is known.
+
+    Days since a flood become its freshness, exp(−days/365.25).
+    """
+    columns = [samples.column(name) if name in samples.names else np.full(len(samples), np.nan) for name in names]
+    told = [np.exp(-column / YEAR) if name.startswith("since") else column for name, column in zip(names, columns, strict=True)]
+    return np.nan_to_num(np.column_stack(told))
+
+
 def _pictures(images: np.ndarray, known: Scales) -> np.ndarray:
-    """Return bands, water index and mask, float64 (image, channel, y, x); 0 where not clear."""
+    """Return bands, water index and mask, float64 (image, channel, y/2, x/2): means of what is clear in 2×2 pixels, and how much is."""
     clear = np.isfinite(images).all(1)[:, None]
     bands = (images - known.mean[:, None, None]) / known.spread[:, None, None]
     made = np.concatenate([np.clip(bands, -FAR, FAR), water_index(images)[:, None], clear], axis=1)
-    return np.where(clear, made, 0.0)
+    return _halved(np.where(clear, made, 0.0))
+
+
+def _halved(images: np.ndarray) -> np.ndarray:
+    """Return means over 2×2 pixels, over clear ones (by the last channel) in all channels but that."""
+    count, channels, height, width = images.shape
+    mean = images.reshape(count, channels, height // 2, 2, width // 2, 2).mean((3, 5))
+    mean[:, :-1] /= np.maximum(mean[:, -1:], 0.25)
+    return np.asarray(mean)
 
 
 def water_index(images: np.ndarray) -> np.ndarray:
@@ -154,9 +190,9 @@ def _extents(records: Records, samples: Samples) -> tuple[np.ndarray, np.ndarray
     Returns
     -------
     tuple
-        float32 (image, y, x), and numbers int64 (sample,), −1 where no image had come in.
+        float32 (image, y/2, x/2), and numbers int64 (sample,), −1 where no image had come in.
     """
-    extent, found, before = np.full(len(samples), -1), [np.zeros((0, IMAGE_SIDE, IMAGE_SIDE), dtype="float32")], 0
+    extent, found, before = np.full(len(samples), -1), [np.zeros((0, HALF, HALF), dtype="float32")], 0
     tables = dict(list(records.areas[records.areas["image"].notna()].groupby("lake")))
     for name in np.unique(samples.lake.astype(str)):
         rows, table = np.flatnonzero(samples.lake == name), tables.get(name, pd.DataFrame())
@@ -167,7 +203,8 @@ def _extents(records: Records, samples: Samples) -> tuple[np.ndarray, np.ndarray
         index = np.nan_to_num(water_index(np.asarray(records.images[table["image"].to_numpy("int64")])), nan=-1)
         number = np.searchsorted(table["available_at"].to_numpy("datetime64[ns]"), samples.issue[rows], side="right") - 1
         extent[rows] = np.where(number >= 0, before + number, -1)
-        found.append(np.maximum.accumulate(index, axis=0))
+        largest = np.maximum.accumulate(index, axis=0)
+        found.append(largest.reshape(-1, HALF, 2, HALF, 2).mean((2, 4)))
         before += len(index)
     return np.concatenate(found), extent
 

@@ -13,6 +13,10 @@ IMAGE_CHANNELS = len(IMAGE_BANDS) + 3
 """The largest water index so far, bands, water index, and which pixels are clear."""
 
 
+HISTORY = 2
+"""Numbers that tell of a lake's past floods."""
+
+
 class Batch(NamedTuple):
     """What a network reads of some samples.
 
@@ -27,7 +31,8 @@ class Batch(NamedTuple):
     heard
         Whether the series holds any observation, float32 (sample,).
     season
-        Log odds of a flood by the season alone, sine and cosine of the day of the year, float32 (sample, 3).
+        Log odds of a flood by the season alone, sine and cosine of the day of the year, and the lake's past floods, float32
+        (sample, 3 + `HISTORY`).
     """
 
     image: Tensor
@@ -42,22 +47,20 @@ class Batch(NamedTuple):
 
 
 class Vision(nn.Module):
-    """Three convolutions and the mean of what they find over the clear pixels: (b, channel, y, x) → (b, width)."""
+    """Two convolutions and the mean of what they find over what is clear: (b, channel, y, x) → (b, width)."""
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(IMAGE_CHANNELS, channels, 1)
-        self.second = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
-        self.third = nn.Conv2d(channels, 2 * channels, 3, padding=1)
+        self.first = nn.Conv2d(IMAGE_CHANNELS, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, 2 * channels, 3, padding=1)
         self.out = nn.Linear(2 * channels + 2, width)
         self.missing = nn.Parameter(torch.zeros(width))
 
     def forward(self, image: Tensor, sight: Tensor) -> Tensor:
         """Return what the image tells; the learnt token where there is none."""
         clear = image[:, -1:]
-        found = torch.relu(self.third(torch.relu(self.second(torch.relu(self.first(image))))))
-        cover = nn.functional.avg_pool2d(clear, 2)
-        mean = (found * cover).sum((2, 3)) / cover.sum((2, 3)).clamp(min=1)
+        found = torch.relu(self.second(torch.relu(self.first(image))))
+        mean = (found * clear).sum((2, 3)) / clear.sum((2, 3)).clamp(min=1)
         told = self.out(torch.cat([mean, clear.mean((2, 3)), sight[:, 1:]], dim=1))
         return torch.where(sight[:, :1] > 0, told, self.missing)
 
@@ -104,7 +107,7 @@ class Fused(nn.Module):
         super().__init__()
         self.vision = Vision(width, image_channels) if sees else None
         self.hearing = Series(width, *series) if hears else None
-        self.hidden = nn.Linear(width * (sees + hears) + 3, width)
+        self.hidden = nn.Linear(width * (sees + hears) + 3 + HISTORY, width)
         self.dropout = nn.Dropout(dropout)
         self.last = nn.Linear(width, 1)
         self.modality_dropout = modality_dropout if sees and hears else 0.0
