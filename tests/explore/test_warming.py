@@ -45,9 +45,9 @@ def test_clouds_that_grow_in_summer_do_not_pass_for_cooling():
 
 
 def test_ice_warms_behind_its_melting_point():
-    kelvin = np.minimum(season(268, 12, 0.8) + noise(2, 3.0), 273.15) + noise(3, 0.5)
-    found = warming.of_ice(DAYS, cloudy(kelvin, 4), 1.0)
-    ignoring = warming.of_ground(DAYS, cloudy(kelvin, 4))
+    kelvin = np.minimum(season(268, 12, 0.8) + noise(10, 3.0), 273.15) + noise(11, 0.5)
+    found = warming.of_ice(DAYS, cloudy(kelvin, 12), 1.0)
+    ignoring = warming.of_ground(DAYS, cloudy(kelvin, 12))
     assert found.low <= 0.8 <= found.high and found.trend == pytest.approx(0.8, abs=0.3) and found.method == "censored"
     assert 0.25 < found.saturated / found.clear < 0.5
     assert ignoring.trend < 0.65 * found.trend
@@ -85,7 +85,7 @@ def test_too_short_or_too_cloudy_is_refused():
     short = DAYS[: 4 * 365]
     with pytest.raises(InputError, match=r"5 years or more, found 4\.0"):
         warming.of_ground(short, np.zeros(short.shape))
-    with pytest.raises(InputError, match="found 0"):
+    with pytest.raises(InputError, match=r"below melting.* found 0"):
         warming.of_ice(DAYS, np.full(DAYS.shape, 273.15), 1.0)
     with pytest.raises(InputError, match="found the shape"):
         warming.of_ground(DAYS, np.zeros(3))

@@ -91,7 +91,7 @@ def of_ground(times: np.ndarray, kelvin: np.ndarray, level: float = 0.95, least_
             rest[clear, cell] = seasonal.anomalies(times[clear], values[clear, cell], centre)
             used += 1
     if not used:
-        raise InputError(_too_few(np.isfinite(values)))
+        raise InputError(_too_few(np.isfinite(values), ""))
     found = trends.trend(_monthly(times, rest, least_clear), 1 / 12, level=level)
     ends = (DECADE * found.slope, DECADE * found.low, DECADE * found.high)
     return Warming(*ends, found.p_value, int(np.isfinite(rest).sum()), 0, used, found.count, found.inflation, "theil-sen", level)
@@ -131,7 +131,7 @@ def of_ice(times: np.ndarray, kelvin: np.ndarray, error: np.ndarray | float, lev
             number += np.bincount(month[seen], minlength=size)
             clear, saturated = clear + len(above), saturated + int(above.sum())
     if not slopes:
-        raise InputError(_too_few(np.isfinite(values)))
+        raise InputError(_too_few(values < MELTING_POINT - MARGIN * bound, " below melting"))
     factor = longrun.inflation(np.where(number > 0, rest / np.maximum(number, 1), np.nan), fitted=2)
     spread = float(np.sqrt(moved @ moved * factor)) / len(slopes)
     return _walled(float(np.mean(slopes)), spread, factor, int((number > 0).sum()), (clear, saturated, len(slopes)), level)
@@ -194,6 +194,8 @@ def _enough(clear: np.ndarray) -> bool:
     return bool(np.count_nonzero(clear) >= 4 * (2 + 2 * seasonal.HARMONICS))
 
 
-def _too_few(clear: np.ndarray) -> str:
+def _too_few(usable: np.ndarray, where: str) -> str:
     needed = 4 * (2 + 2 * seasonal.HARMONICS)
-    return f"warming: expected {needed} clear views or more of a cell below melting, found {int(clear.sum(axis=0).max(initial=0))} at most"
+    return (
+        f"warming: expected {needed} clear views or more of a cell{where}, at all times of the year, found {int(usable.sum(axis=0).max())}"
+    )
