@@ -16,7 +16,7 @@ def steps():
     """Return samples whose floods come in 2 of 100 days below a share of 0.8, in 30 of 100 above."""
     samples = made_samples.made(10, 4).samples
     share = np.linspace(0, 1, len(samples))
-    label = ((np.arange(len(samples)) % 100) < np.where(share < 0.8, 2, 30)).astype(float)
+    label = ((37 * np.arange(len(samples)) % 100) < np.where(share < 0.8, 2, 30)).astype(float)
     floods = np.where(label == 1, [str(number) for number in range(len(samples))], "").astype(object)
     values = np.column_stack([share, np.zeros(len(samples))])
     return dataclasses.replace(samples, values=values, labels={30: label}, floods={30: floods})
@@ -24,7 +24,7 @@ def steps():
 
 def test_the_threshold_is_where_acting_begins_to_pay(steps):
     found = models_rules.AreaRule(OutlookConfig(cost_ratio=0.1)).learn(None, steps, 30, np.zeros(len(steps)), 0)
-    assert found.level == pytest.approx(0.8, abs=0.04)
+    assert found.level == pytest.approx(0.8, abs=0.02)
     base = steps.labels[30].mean()
     assert expit(np.array(found.moves) + logit(base)) == pytest.approx([0.02, 0.3], abs=0.02)
 

@@ -87,7 +87,7 @@ def fullness(samples: Samples) -> str:
 
 def _cheapest(value: np.ndarray, label: np.ndarray, ratio: float) -> float:
     """Return the threshold of the least cost ratio·alerts + misses; infinite where never acting is cheapest."""
-    levels = np.append(np.unique(np.quantile(value, np.linspace(0, 1, _PLACES))), np.inf)
+    levels = np.append(np.unique(np.quantile(value, np.linspace(0, 1, _PLACES, endpoint=False))), np.inf)
     alerts = np.array([(value >= level).sum() for level in levels])
     misses = np.array([label[value < level].sum() for level in levels])
     return float(levels[int(np.argmin(ratio * alerts + misses))])
