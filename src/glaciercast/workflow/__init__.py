@@ -17,7 +17,7 @@ from glaciercast.workflow.lakes import follow_lake, read_lake_config
 from glaciercast.workflow.listing import listed
 from glaciercast.workflow.motion import MotionConfig, motion_between, read_motion_config
 from glaciercast.workflow.motion_cube import CubeMotionConfig, motion_in_cube, read_cube_motion_config
-from glaciercast.workflow.outbursts import read_outburst_spec, simulate_outbursts
+from glaciercast.workflow.outbursts import lake_tables, read_outburst_spec, simulate_outbursts
 from glaciercast.workflow.outlooks import outlook, read_issue_config
 from glaciercast.workflow.settings import BenchmarkConfig, ModelSpec, RunConfig, parse_model, read_benchmark_config, read_run_config
 from glaciercast.workflow.showcase import demo
@@ -43,6 +43,7 @@ __all__ = [
     "finetune",
     "follow_lake",
     "forecast",
+    "lake_tables",
     "listed",
     "motion_between",
     "motion_in_cube",

@@ -6,10 +6,13 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glaciercast import config, runs
+from glaciercast import config, runs, store
 from glaciercast.config import Config
+from glaciercast.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from glaciercast.simulate.outbursts import Outbursts
     from glaciercast.simulate.outbursts_spec import OutburstSpec
 
@@ -48,6 +51,49 @@ def simulate_outbursts(spec: OutburstSpec, out: str | Path, seed: int = 0) -> di
         summary = {**_summary(spec, made, seed), "files": [str(path) for path in files]}
         runs.write_json(folder / "results" / "simulate.json", summary)
     return summary
+
+
+def lake_tables(
+    cube: str | Path, out: str | Path, at: tuple[float, float], name: str = "lake", overrides: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write ``motion.csv`` and ``temperature.csv`` of a lake in a cube into the folder `out`, beside what is there, such as its areas.
+
+    Parameters
+    ----------
+    at
+        Longitude and latitude, degrees.
+    name
+        The lake's, as the other tables have it.
+    overrides
+        Keys of `hazard.tables.TableConfig`.
+
+    Raises
+    ------
+    InputError
+        If one of the files is there already, or as for `hazard.tables.of_cube`.
+    """
+    from glaciercast.hazard import tables
+
+    settings = config.parse(tables.TableConfig, config.merge({}, overrides or {}), "--set")
+    folder = Path(out)
+    paths = {key: folder / f"{key}.csv" for key in ("motion", "temperature")}
+    for path in paths.values():
+        if path.exists():
+            raise InputError(f"{path}: is there already; expected a folder without it")
+    made = tables.of_cube(store.locate(cube), *at, name=name, settings=settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, path in paths.items():
+        partial = path.with_name(path.name + ".partial")
+        made[key].to_csv(partial, index=False, date_format="%Y-%m-%dT%H:%M:%S", lineterminator="\n")
+        partial.replace(path)
+    spans = {key: _span(table, "second" if key == "motion" else "time") for key, table in made.items()}
+    return {"lake": name, "lon": at[0], "lat": at[1], **spans, "files": [str(path) for path in paths.values()]}
+
+
+def _span(table: pd.DataFrame, taken: str) -> dict[str, Any]:
+    """Return how many records there are, and from when to when."""
+    first, last = (f"{table[taken].min():%Y-%m-%d}", f"{table[taken].max():%Y-%m-%d}") if len(table) else (None, None)
+    return {"records": len(table), "first": first, "last": last}
 
 
 def _summary(spec: OutburstSpec, made: Outbursts, seed: int) -> dict[str, Any]:
