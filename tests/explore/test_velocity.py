@@ -80,3 +80,11 @@ def test_a_pair_that_saw_only_the_fast_pixels_is_no_speed_up():
     found = velocity.fitted(vx, 0 * vx, np.ones(vx.shape), first, second, zones(np.ones((1, 2), bool)), ExploreConfig(fewest_pairs=10))
     mean = found.series[0, 0]
     assert mean == pytest.approx(105, abs=0.1)
+
+
+def test_too_few_pairs_have_no_season():
+    first, second = pairs(20)
+    vx = np.full((20, 2, 2), 100.0) + np.random.default_rng(0).standard_normal((20, 2, 2))
+    all_ice = zones(np.ones((2, 2), bool))
+    row = velocity.describe(velocity.fitted(vx, 0 * vx, np.ones(vx.shape), first, second, all_ice, SETTINGS), all_ice, SETTINGS)["zones"][0]
+    assert row["seasonal"] is None and row["amplitude"] is None

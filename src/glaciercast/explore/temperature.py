@@ -30,6 +30,11 @@ MEANINGS = {
     GROUND: "outside the outline, snow-covered in winter",
 }
 
+NOTE = (
+    "Bare ice: {bare}. Debris or mixed ice: {warm}. Ground: {ground}. Cells that are neither ice nor ground by their share are left out. "
+    "Clear views alone count. Terra's time of view drifts from 2020 on, so that its trend is that of the years before; p belongs to it."
+)
+
 
 @dataclass(frozen=True)
 class Half:
@@ -75,6 +80,7 @@ def describe(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, setting
         "coverage": coverage(times, np.isfinite(first.kelvin).mean(axis=(1, 2))),
         "platform": str(dataset.attrs.get("platform", "")),
         "drifts": terra,
+        "note": NOTE.format(bare=MEANINGS[BARE], warm=MEANINGS[WARM], ground=MEANINGS[GROUND]),
     }
     for half, views in halves.items():
         rows = [_zone(times, views, inside, name, None, settings) for name, inside in parts.items()]
