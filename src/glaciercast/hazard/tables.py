@@ -36,7 +36,8 @@ def of_cube(path: str | Path, lon: float, lat: float, name: str = "lake", settin
 
     - motion: of each pair under ``/velocity``, vx and vy averaged over the damming ice (cells of ice near the lake, weighted by their
       errors), components apart; a pair that is flagged, or saw too little of it, is left out
-    - temperature: of each date under ``/temperature``, ``lst_day`` averaged over cells of ice and of ground near the lake, apart
+    - temperature: of each date under ``/temperature``, ``lst_day`` averaged over cells of ice and of ground near the lake, apart; ice
+      under debris warms above melting as ground does, so that its temperatures are hardly ever censored
 
     Components are those of the source's own grid. Each record keeps the ``available_at`` that the cube has for it. An empty table means
     that the cube has no such group, or that no record saw enough.
@@ -146,7 +147,8 @@ def _temperature(terrain: xr.Dataset, dataset: xr.Dataset, where: str, at: tuple
         tables.append(pd.DataFrame({**times, "lst_day": mean, "surface": surface})[seen.mean(1) >= settings.least_share])
     if not tables:
         raise InputError(f"{where}: expected ground or ice within {settings.ground_radius:g} m of the lake, found none")
-    return pd.concat(tables, ignore_index=True)
+    made: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return made
 
 
 def _ice_share(terrain: xr.Dataset, native: GeoBox) -> np.ndarray:
