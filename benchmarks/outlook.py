@@ -89,11 +89,11 @@ def document(result: dict) -> str:
     lines = [
         "# The flood outlook on simulated lakes",
         "",
-        "Made by `python benchmarks/outlook.py --report`. Each seed gives 24 simulated lakes, watched for eight years, whose true chance "
-        "of a flood is known for every day. Lakes are left out in six groups: each is foretold by models that never saw it. Skill is what the "
-        "expected Brier score, mean((p − q)² + q(1 − q)) with the true chance q, gains on the seasonal base rate of the same fold; the "
-        "oracle foretells q itself. Brackets hold 95 % intervals by bootstrap over lakes and their years. Nothing was tuned on these "
-        "seeds.",
+        "Made by `python benchmarks/outlook.py --report`. Each seed gives 24 simulated lakes, watched for eight years, whose true "
+        "chance of a flood is known for every day. Lakes are left out in six groups: each is foretold by models that never saw it. Skill "
+        "is what the expected Brier score, mean((p − q)² + q(1 − q)) with the true chance q, gains on the seasonal base rate of the same "
+        "fold; the oracle foretells q itself. Brackets hold 95 % intervals by bootstrap over lakes and their years. Nothing was tuned on "
+        "these seeds.",
         "",
     ]
     for mode, meaning in MODES.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glaciercast.hazard import scores
+from glaciercast.hazard.claims import FEWEST_FLOODS
 from glaciercast.hazard.pairs import Pairs, sums
 from glaciercast.hazard.warned import Warned
 from glaciercast.stats.bootstrap import MIN_CLUSTERS, REPLICATES, bounds
@@ -15,8 +16,6 @@ from glaciercast.stats.bootstrap import MIN_CLUSTERS, REPLICATES, bounds
 SLOW_REPLICATES = 300
 """Replicates of figures that are no ratios of sums: slope and PR-AUC."""
 SLOPE_BINS = 200
-MIN_FLOODS = 8
-"""Below this number of floods no interval is given and no skill is claimed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Drawn:
 
     def __init__(self, pairs: Pairs, replicates: int = REPLICATES, seed: int = 0) -> None:
         self.unit, self.clusters = pairs.units()
-        enough = len(pairs.floods) >= MIN_FLOODS
+        enough = len(pairs.floods) >= FEWEST_FLOODS
         self.counts = self.clusters.draws(replicates, seed) if enough else None
 
     def figure(self, of: Callable[..., np.ndarray], *values: np.ndarray) -> Figure:
@@ -161,10 +160,10 @@ def expected(pairs: Pairs, drawn: Drawn) -> dict[str, Figure]:
 def note(pairs: Pairs, drawn: Drawn) -> str:
     """Return the sentence that says how intervals were made, or why there are none."""
     floods, lakes, years = len(pairs.floods), len(np.unique(pairs.lake)), drawn.clusters.block.size
-    if floods < MIN_FLOODS:
+    if floods < FEWEST_FLOODS:
         return (
-            f"No interval is given: the figures rest on {_count(floods, 'flood')}, and below {MIN_FLOODS} an interval would be too narrow "
-            "to be true."
+            f"No interval is given: the figures rest on {_count(floods, 'flood')}, and below {FEWEST_FLOODS} an interval would be too "
+            "narrow to be true."
         )
     if drawn.counts is None:
         return (

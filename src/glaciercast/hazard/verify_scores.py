@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glaciercast.hazard import scores, scores_intervals
+from glaciercast.hazard import claims, scores, scores_intervals
 from glaciercast.hazard.folds import Split
 from glaciercast.hazard.pairs import Pairs
-from glaciercast.hazard.scores_intervals import MIN_FLOODS, Drawn, Figure
+from glaciercast.hazard.scores_intervals import Drawn, Figure
 from glaciercast.hazard.verify_cells import SEASON, Cell
 from glaciercast.hazard.warned import Warned, threshold_for, warned
 
@@ -60,18 +60,9 @@ def scored(
 
 def claim(model: str, floods: int, skill: Figure) -> str:
     """Return what these floods allow to say about a model's skill."""
-    count = f"{floods} flood{'s' if floods != 1 else ''}"
     if model == SEASON:
-        return f"The seasonal base rate is what skill is measured against; it rests on {count}."
-    if floods < MIN_FLOODS:
-        return f"No skill is claimed: {count} cannot support it; {MIN_FLOODS} are the least for which an interval is worked out."
-    if skill.value is None or skill.interval is None:
-        return f"No skill is claimed: {count} lie in too few lakes or years for an interval."
-    low, high = skill.interval
-    told = f"Brier skill {skill.value:+.3f} over the seasonal base rate, 95 % interval {low:+.3f} to {high:+.3f}, {count}"
-    if low > 0:
-        return f"Skill is shown: {told}."
-    return f"{'Worse than the season' if high < 0 else 'No skill is claimed'}: {told}."
+        return f"The seasonal base rate is what skill is measured against; it rests on {claims.counted(floods)}."
+    return claims.of_skill(skill.value, skill.interval, floods)
 
 
 def _figures(pairs: Pairs, drawn: Drawn) -> dict[str, Any]:

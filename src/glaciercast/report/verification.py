@@ -21,6 +21,19 @@ HEADS = ("days", "model", "floods", "Brier", "skill over the season", "slope", "
 ALERT_HEADS = ("days", "model", "floods warned of", "Peirce", "alarms", "false", "false a lake-year", "mean lead (d)", "under alert")
 KNOWN_HEADS = ("days", "model", "floods", "expected skill", "oracle's", "share of its gain", "slope")
 NONE = "–"
+CAPTIONS = {
+    "skill": "Brier skill over the seasonal base rate of the same fold ({floods}). Black lines: 95 % intervals; none below 8 floods. A bar "
+    "above zero whose interval reaches zero shows no skill.",
+    "reliability": "Reliability ({floods}): on the diagonal a chance comes true as often as it says. Below: how many outlooks gave such a "
+    "chance; points that few outlooks made are noise.",
+    "precision-recall": "Precision and recall of outlooks ({floods}); an outlook that does not look lies on the line of the prevalence.",
+    "value": "Relative economic value ({floods}) of acting where the chance reaches the cost ratio. Below zero, acting by the base rate "
+    "alone costs less.",
+    "lead": "Lead time of each flood that was warned of, {when} ({floods}); at the right how many were. An alert after the flood never "
+    "counts.",
+    "timeline": "Chances within {horizon} days at each lake, by models that never learnt from it or that season, with the floods as "
+    "triangles ({floods}): the season and the best of the other models by their Brier score.",
+}
 
 
 def write_page(path: Path, verified: Verified, starts: Mapping[str, np.datetime64], provenance: Mapping[str, Any]) -> Path:
@@ -89,60 +102,21 @@ def _drawn(
     if not cells:
         return
     floods, facts = figures.floods_words(cells), verified.result
-    yield (
-        "skill",
-        (
-            figures.skill(cells),
-            f"Brier skill over the seasonal base rate of the same fold ({floods}). Black lines: 95 % intervals; none below 8 floods. Bars above "
-            "zero whose interval reaches it show no skill.",
-        ),
-    )
-    yield (
-        "reliability",
-        (
-            figures.reliability(cells),
-            f"Reliability ({floods}): on the diagonal a chance comes true as often as it says. Below: how many outlooks gave such a chance; "
-            "points that few outlooks made are noise.",
-        ),
-    )
-    yield (
-        "precision-recall",
-        (
-            figures.precision_recall(cells),
-            f"Precision and recall of outlooks ({floods}); an outlook that does not look lies on the line of the prevalence.",
-        ),
-    )
-    yield (
-        "value",
-        (
-            figures.economic_value(cells),
-            f"Relative economic value ({floods}) of acting where the chance reaches the cost ratio. Below zero it costs more than "
-            "the base rate.",
-        ),
-    )
-    ratio = facts["cost_ratio"]
+    ratio, horizon = facts["cost_ratio"], _middle(facts["horizons"])
     when = (
         f"at the cost ratio of {ratio:g}" if ratio is not None else f"at the threshold that warns of {facts['hit_rate']:.0%} of the floods"
     )
-    yield (
-        "lead",
-        (
-            figures.lead_times(cells),
-            f"Lead time of each flood that was warned of, {when} ({floods}); at the right how many were. An alert after the "
-            "flood never counts.",
-        ),
-    )
-    longest = [cell for cell in cells if cell["horizon"] == _middle(facts["horizons"])]
+    draw = {
+        "skill": figures.skill, "reliability": figures.reliability, "precision-recall": figures.precision_recall,
+        "value": figures.economic_value, "lead": figures.lead_times,
+    }  # fmt: skip
+    for name, drawn in draw.items():
+        yield name, (drawn(cells), CAPTIONS[name].format(floods=floods, when=when))
+    longest = [cell for cell in cells if cell["horizon"] == horizon]
     pairs = {each["model"]: _pairs(verified, each) for each in longest if each["model"] in _shown(longest)}
     if pairs:
-        yield (
-            "timeline",
-            (
-                figures.timeline(pairs, starts, ratio),
-                f"Chances within {longest[0]['horizon']} days at each lake, out of fold, with the floods as triangles "
-                f"({figures.floods_words(longest)}): season and the best of the other models, by their Brier score.",
-            ),
-        )
+        caption = CAPTIONS["timeline"].format(floods=figures.floods_words(longest), horizon=horizon)
+        yield "timeline", (figures.timeline(pairs, starts, ratio), caption)
 
 
 def _middle(horizons: Sequence[int]) -> int:

@@ -72,15 +72,10 @@ def precision_recall(cells: Cells) -> Figure:
     def draw(axes: Axes, own: Cells, models: Sequence[str]) -> None:
         for cell in own:
             axes.plot(cell["curve"]["recall"], cell["curve"]["precision"], label=cell["model"], **look(cell["model"], models))
-        axes.axhline(own[0]["prevalence"], color="#000000", linewidth=0.8)
+        axes.axhline(own[0]["prevalence"], color="#000000", linewidth=0.8, label="prevalence")
         axes.annotate(
-            f"prevalence {own[0]['prevalence']:.3f}",
-            (1, own[0]["prevalence"]),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=7,
-        )
+            f"prevalence {own[0]['prevalence']:.3f}", (0.98, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8,
+        )  # fmt: skip
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("Recall: share of such outlooks found (dimensionless)", fontsize=8)
@@ -183,7 +178,7 @@ def timeline(pairs: Mapping[str, Pairs], starts: Mapping[str, np.datetime64], co
     flooded = {str(lake) for lake in first.lake[first.label == 1]}
     lakes = sorted({str(lake) for lake in first.lake}, key=lambda name: (name not in flooded, name))
     shown = lakes[:MOST_LAKES]
-    figure = style.new_figure(10.5, 1.6 + 0.62 * len(shown))
+    figure = style.new_figure(10.5, 1.2 + 0.55 * len(shown))
     rows = figure.subplots(len(shown), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
     for axes, lake in zip(rows, shown, strict=True):
         for model, each in pairs.items():
@@ -191,7 +186,8 @@ def timeline(pairs: Mapping[str, Pairs], starts: Mapping[str, np.datetime64], co
             axes.plot(each.issue[own], each.chance[own], label=model, **{**look(model, list(pairs)), "linewidth": 0.9})
         names = {str(name) for name in first.flood[(first.lake == lake) & (first.label == 1)]}
         days = [starts[name] for name in sorted(names)]
-        axes.plot(days, np.full(len(days), 1.02), "v", color="#000000", markersize=5, clip_on=False, label="flood")
+        if days:  # an empty line that is not clipped has no bounds to lay out
+            axes.plot(days, np.full(len(days), 1.02), "v", color="#000000", markersize=5, clip_on=False, label="flood")
         if cost_ratio is not None:
             axes.axhline(cost_ratio, color="#b35c00", linewidth=0.7, label="cost ratio")
         axes.set_ylim(0, 1)
