@@ -223,3 +223,11 @@ def test_wrong_issues_are_named():
         features.make(one_lake(), at("2020-06-01", ["b"]))
     with pytest.raises(InputError, match="midnights"):
         features.make(one_lake(), at("2020-06-01T12:00", ["a"]))
+
+
+@pytest.mark.parametrize(("late", "seen"), [(0, True), (1, False)])
+def test_available_at_midnight_is_in_time_and_a_nanosecond_later_is_not(late, seen):
+    areas = area_table(["2020-05-01"], 1e5)
+    areas["available_at"] = pd.Timestamp("2020-06-01") + pd.Timedelta(late, "ns")
+    found = features.make(one_lake(areas=areas), at("2020-06-01", ["a"]))
+    assert np.isfinite(found.column("area")[0]) == seen

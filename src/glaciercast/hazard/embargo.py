@@ -12,9 +12,10 @@ from glaciercast.hazard.records import Records
 def of(horizon: int, settings: FeatureConfig, latency_days: float, reach: int = 0) -> int:
     """Return the embargo, days: feature window + horizon + longest pair baseline + latency + reach.
 
-    Two issues that lie so far apart or farther share no recent record, not even the earlier image of a pair, and no day of their horizons.
-    Where nothing was seen for longer, as in winter, both may rest on the same last record: it lies before both horizons and tells no
-    outcome of either. Statistics of a lake's whole past (largest area, quiet speed, past floods) are what an observer has in any case; they look back only.
+    Two issues that lie so far apart or farther share no recent record, not even the earlier image of a pair, and no day of their
+    horizons. Where nothing was seen for longer, as in winter, both may rest on the same last record: it lies before both horizons and
+    tells no outcome of either. Statistics of a lake's whole past (largest area, quiet speed, past floods) are what an observer has in
+    any case; they look back only.
 
     Parameters
     ----------

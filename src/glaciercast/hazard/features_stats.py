@@ -17,8 +17,10 @@ def days(times: ArrayLike | pd.Series) -> FloatArray:
 
 
 def known(available_at: ArrayLike | pd.Series, issue: FloatArray) -> np.ndarray:
-    """Return which records were available at which issue (days since 1970), bool (issue, record)."""
-    return np.asarray(days(available_at)[None, :] <= issue[:, None])
+    """Return which records were available at which issue (midnights, days since 1970), bool (issue, record); exact to the nanosecond."""
+    found = np.asarray(available_at, dtype="datetime64[ns]")
+    midnight = np.rint(issue).astype("int64") * DAY_NS
+    return np.asarray(~np.isnat(found)[None, :] & (found.astype("int64")[None, :] <= midnight[:, None]))
 
 
 def count(chosen: np.ndarray) -> FloatArray:
