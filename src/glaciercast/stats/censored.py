@@ -93,7 +93,7 @@ def _climb(found: np.ndarray, step: np.ndarray, signed: np.ndarray, above: np.nd
     """Return the next parameters: the step, halved until σ stays positive and the likelihood does not fall."""
     before = _likelihood(found, signed, above)
     for _ in range(60):
-        there = found + step
+        there: np.ndarray = found + step
         if there[-1] > 0 and _likelihood(there, signed, above) >= before - 1e-9 * abs(before):
             return there
         step = step / 2
