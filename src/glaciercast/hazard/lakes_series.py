@@ -17,7 +17,7 @@ from glaciercast.hazard.lakes_shoreline import AROUND, Shore
 from glaciercast.hazard.lakes_water import Surface, classify
 
 TWICE = 2
-"""Ground belongs to the basin once it was under water in so many looks: a single one may be wrong."""
+"""Ground belongs to the basin in the next look, and for good once it was under water in so many: a single one may be wrong."""
 STEP = 0.05
 """By how much the threshold may be off, NDWI; for the error of counted areas."""
 LEAST = 1.0
@@ -87,8 +87,7 @@ class Follower:
     def step(self, look: Look) -> LakeLook:
         """Return what one look says of the lake, and remember what it showed."""
         surface = classify(look.optics, self._around(), self.settings.water)
-        home = self.basin | self.where.near
-        lake = touching(surface.water & self.where.limits, home)
+        lake = self._lake(surface.water & self.where.limits)
         frozen = surface.frozen & ~ndimage.binary_dilation(lake, AROUND)
         visible = surface.seen & ~frozen & ~self._too_deep(lake, surface.seen)
         basin = self.basin | lake | self._hidden_arm(lake, visible)
@@ -99,6 +98,16 @@ class Follower:
         if told is not None:
             self._remember(look, told[0], told[1], visible)
         return self._say(look, surface, seen, ice, told)
+
+    def _lake(self, water: np.ndarray) -> np.ndarray:
+        """Return the parts of the water that touch the basin; before there is one, of those near the point the largest; bool (y, x).
+
+        Of an outline, all parts that touch it belong to the lake.
+        """
+        if not self.where.limits.all():
+            return touching(water, self.basin | self.where.near)
+        known = touching(water, self.basin)
+        return known if known.any() else largest(touching(water, self.where.near))
 
     def _too_deep(self, lake: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Return ground of the basin that looks dry though deeper than half of the lake's bed, bool (y, x): haze or ice hides it."""
@@ -158,7 +167,7 @@ class Follower:
         self.shown += visible
         if shore.water is not None:
             self.water[look.sensor] = shore.water
-        self.basin = touching(self.wet >= TWICE, self.where.near)
+        self.basin = (self.wet >= TWICE) | (lake & visible)
 
     def _say(
         self, look: Look, surface: Surface, seen: float, frozen: float, told: tuple[np.ndarray, Shore, Filled, float] | None
@@ -189,3 +198,12 @@ def touching(water: np.ndarray, home: np.ndarray) -> np.ndarray:
         return np.zeros(water.shape, bool)
     wanted = np.unique(labels[ndimage.binary_dilation(home, AROUND)])
     return np.isin(labels, wanted[wanted > 0])
+
+
+def largest(water: np.ndarray) -> np.ndarray:
+    """Return the largest connected part (over sides and corners), bool (y, x)."""
+    labels, number = ndimage.label(water, AROUND)
+    if not number:
+        return np.zeros(water.shape, bool)
+    sizes = np.bincount(labels.ravel())
+    return np.asarray(labels == 1 + int(np.argmax(sizes[1:])))

@@ -22,7 +22,7 @@ class WaterConfig(Config):
     min_green: float = Field(default=0.02, ge=0, description="green reflectance below which a pixel is dark and counts as not seen")
     max_nir: Positive = Field(default=0.15, description="near-infrared reflectance above which nothing is open water")
     max_slope: Positive = Field(default=45.0, description="degrees; steeper terrain is no water; mild, as elevation models may be older")
-    frozen_ndsi: float = Field(default=0.4, description="NDSI from which bright pixels are snow or ice: what lies below is not seen")
+    frozen_ndsi: float = Field(default=0.4, description="NDSI from which what is no open water is snow or ice: what lies below is not seen")
 
     @model_validator(mode="after")
     def _ordered(self) -> WaterConfig:
@@ -46,7 +46,7 @@ class LakeConfig(Config):
     """How a lake is followed through the scenes of a cube."""
 
     radius: Positive = Field(default=2500.0, description="half the side of the window around the point or outline, m")
-    reach: Positive = Field(default=500.0, description="water that comes this near to the point or outline belongs to the lake, m")
+    reach: Positive = Field(default=500.0, description="water that comes this near to the point or outline may be the lake, m")
     min_seen: Share = Field(default=0.5, description="share of the lake's surroundings that a scene must show for a record")
     shoreline: Literal["subpixel", "count"] = Field(default="subpixel", description="shore pixels unmixed, or whole pixels counted")
     registration: float = Field(default=6.0, ge=0, description="error of a scene's place along each axis, m")

@@ -16,8 +16,6 @@ import numpy as np
 from scipy import ndimage
 
 AROUND = np.ones((3, 3), bool)
-LIMITS = (-0.25, 1.25)
-"""Shares of water that noise may feign: cut at 0 and 1, noise would add up on one side."""
 NEAR, WIDE = 7, 15
 """Sides of the square in which the land beside a shore pixel is looked for, pixels."""
 FEWEST = 4
@@ -43,7 +41,7 @@ class Shore:
     Attributes
     ----------
     share
-        Share of each pixel that is water, float64 (y, x); 0 away from the lake, 1 within it, within `LIMITS` along the shore.
+        Share of each pixel that is water, float64 (y, x); 0 away from the lake, 1 within it.
     error
         1 σ of each share, float64 (y, x); 0 away from the shore.
     edges
@@ -134,7 +132,7 @@ def _shares(
     power = np.maximum((towards * weights).sum(axis=0), 1e-9)
     mixed = ((values[:, band] - beside[:, band]) * weights).sum(axis=0) / power
     share = lake.astype("float64")
-    share[band] = np.clip(mixed, *LIMITS)
+    share[band] = np.clip(mixed, 0.0, 1.0)
     error = np.zeros(lake.shape)
     error[band] = np.minimum(1 / np.sqrt(power), 0.5)
     return share, error, water
@@ -194,7 +192,7 @@ def outline(share: np.ndarray, affine: Any) -> Any:
 
     if not (share >= 0.5).any():
         return shapely.MultiPolygon()
-    padded = np.pad(np.clip(share, 0.0, 1.0), 1)
+    padded = np.pad(share, 1)
     lines = contour_generator(z=padded, fill_type=FillType.OuterOffset).filled(0.5, 2.0)
     polygons = []
     for points, offsets in zip(*lines, strict=True):

@@ -56,7 +56,7 @@ class Surface:
     water
         Open water, of the pixels seen.
     frozen
-        Snow or ice, of the pixels seen: no open water, but a lake may lie below.
+        Snow or ice, also thin or patchy, of the pixels seen: no open water, but a lake may lie below.
     threshold
         NDWI above which water was taken.
     own
@@ -75,12 +75,13 @@ def classify(scene: Optics, around: np.ndarray, settings: WaterConfig) -> Surfac
     """Return what each pixel is; `around`, bool (y, x), is where the threshold between water and land is looked for."""
     index = ndwi(scene.green, scene.nir)
     seen = scene.clear & scene.lit & np.isfinite(index) & (scene.green >= settings.min_green)
-    frozen = seen & (ndsi(scene.green, scene.swir16) >= settings.frozen_ndsi) & (scene.nir > settings.max_nir)
-    threshold = own_threshold(index[seen & around & ~frozen], settings) if settings.adaptive else None
+    cold = seen & (ndsi(scene.green, scene.swir16) >= settings.frozen_ndsi)
+    bright = cold & (scene.nir > settings.max_nir)
+    threshold = own_threshold(index[seen & around & ~bright], settings) if settings.adaptive else None
     level = settings.threshold if threshold is None else threshold
     gentle = ~(scene.slope > settings.max_slope)
     water = seen & (index > level) & (scene.nir <= settings.max_nir) & gentle
-    return Surface(index, seen, water, frozen, level, threshold is not None)
+    return Surface(index, seen, water, cold & ~water, level, threshold is not None)
 
 
 def own_threshold(values: np.ndarray, settings: WaterConfig) -> float | None:

@@ -64,11 +64,10 @@ def _areas(axes: Axes, lake: Lake, unit: float, word: str) -> None:
         axes.axvspan(_number(drop.earliest), _number(drop.latest), color=DROP_COLOURS[drop.confidence], alpha=0.35, linewidth=0,
                      label=None if words in told else words)  # fmt: skip
         told.add(words)
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.4 * max(look.area + look.area_error for look in looks) / unit)
     axes.set_ylabel(f"Area of the lake ({word}), bars 1 σ")
     axes.set_title(f"{lake.name}: {len(looks)} areas from {len(lake.looks)} scenes")
     axes.grid(axis="y")
-    axes.margins(y=0.15)
     axes.legend(fontsize=7, loc="upper left", ncols=2)
 
 
