@@ -152,7 +152,7 @@ def history(samples: Samples, names: Sequence[str]) -> np.ndarray:
     """
     columns = [samples.column(name) if name in samples.names else np.full(len(samples), np.nan) for name in names]
     told = [np.exp(-column / YEAR) if name.startswith("since") else column for name, column in zip(names, columns, strict=True)]
-    return np.nan_to_num(np.column_stack(told))
+    return np.asarray(np.nan_to_num(np.column_stack(told)))
 
 
 def _pictures(images: np.ndarray, known: Scales) -> np.ndarray:
