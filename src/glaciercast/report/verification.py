@@ -103,9 +103,8 @@ def _drawn(
         return
     floods, facts = figures.floods_words(cells), verified.result
     ratio, horizon = facts["cost_ratio"], _middle(facts["horizons"])
-    when = (
-        f"at the cost ratio of {ratio:g}" if ratio is not None else f"at the threshold that warns of {facts['hit_rate']:.0%} of the floods"
-    )
+    hindsight = f"at the threshold that warns of {facts['hit_rate']:.0%} of the floods"
+    when = hindsight if ratio is None else f"at the cost ratio of {ratio:g}"
     draw = {
         "skill": figures.skill, "reliability": figures.reliability, "precision-recall": figures.precision_recall,
         "value": figures.economic_value, "lead": figures.lead_times,
