@@ -88,3 +88,18 @@ def test_too_few_pairs_have_no_season():
     all_ice = zones(np.ones((2, 2), bool))
     row = velocity.describe(velocity.fitted(vx, 0 * vx, np.ones(vx.shape), first, second, all_ice, SETTINGS), all_ice, SETTINGS)["zones"][0]
     assert row["seasonal"] is None and row["amplitude"] is None
+
+
+def test_real_pairs_the_mean_of_components_is_half_of_the_typical_speed_of_a_pair(real_data):
+    import xarray as xr
+
+    with xr.open_dataset(real_data("itslive_hma/itslive_RGI15-16257_compact.nc"), decode_timedelta=False) as cube:
+        first, second = (cube[f"acquisition_date_img{k}"].values.astype("datetime64[ns]") for k in (1, 2))
+        keep = (first > np.datetime64("2017-01-01")) & (second > first) & (second - first < np.timedelta64(100, "D"))
+        vx, vy, error = (cube[name].values[keep].astype(float) for name in ("vx", "vy", "v_error"))
+    scene = Zones((Zone("scene"),), np.zeros(vx.shape[1:], np.int16), None, None)
+    found = velocity.fitted(vx, vy, error, first[keep], second[keep], scene, SETTINGS)
+    flowing = np.isfinite(found.along.mean)
+    assert np.count_nonzero(flowing) == pytest.approx(396, abs=4)
+    assert np.median(found.along.mean[flowing]) == pytest.approx(14.1, abs=0.3)
+    assert np.nanmedian(np.hypot(vx, vy)[:, flowing]) == pytest.approx(29.7, abs=0.3)
