@@ -38,7 +38,7 @@ def command(
 
         columns = None if table is None else _table(file=table, lon=lon, lat=lat, cell=cell, time=time, value=value)
         settings = AuditConfig(min_cover=min_cover, lake_buffer=lake_buffer, outline_buffer=buffer)
-        place = None if lake is None else _point(lake)
+        place = None if lake is None else common.point(lake, "--lake")
         found.update(workflow.audit(cube, site, outline=outline, rgi_id=rgi, lake=place, table=columns, settings=settings, figure=out))
         return found
 
@@ -54,16 +54,6 @@ def _table(**columns: Any) -> Any:
     if columns["cell"] is None:
         raise InputError("--cell is missing: the side (m) of the square that a row of the table stands for")
     return config.parse(Table, columns, "--table")
-
-
-def _point(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"lake '{text}': expected two numbers, lon,lat") from error
-    if not (abs(lon) <= 180 and abs(lat) <= 90):
-        raise InputError(f"lake '{text}': expected degrees within ±180 and ±90")
-    return lon, lat
 
 
 def _text(result: dict[str, Any]) -> str:

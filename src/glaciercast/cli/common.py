@@ -124,6 +124,23 @@ def box(text: str) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+def point(text: str, option: str) -> tuple[float, float]:
+    """Parse ``lon,lat`` in degrees.
+
+    Raises
+    ------
+    InputError
+        If these are no two numbers, or lie outside ±180 and ±90.
+    """
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} {text}: expected two numbers, lon,lat") from error
+    if not (abs(lon) <= 180 and abs(lat) <= 90):
+        raise InputError(f"{option} {text}: expected degrees within ±180 and ±90, longitude first")
+    return lon, lat
+
+
 def benchmark_text(result: dict[str, Any]) -> str:
     """Return the benchmark table for a terminal."""
     from glaciercast.evaluate import card, table

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from glaciercast.cli import common
-from glaciercast.errors import InputError
 
 
 def command(
@@ -24,7 +23,7 @@ def command(
     def work() -> dict[str, Any]:
         from glaciercast import workflow
 
-        place = None if at is None else _point(at)
+        place = None if at is None else common.point(at, "--at")
         settings = workflow.read_lake_config(common.overrides(set_))
         return workflow.follow_lake(
             cube, out, at=place, outline=outline, site=site, name=name, products=tuple(product or ()), settings=settings
@@ -34,16 +33,6 @@ def command(
     common.run_command(lambda: found.setdefault("made", work()), as_json, _text)
     if found["made"]["warning"]:
         typer.echo(f"glaciercast: warning: {found['made']['warning']}", err=True)
-
-
-def _point(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--at {text}: expected two numbers, lon,lat") from error
-    if not (abs(lon) <= 180 and abs(lat) <= 90):
-        raise InputError(f"--at {text}: expected degrees within ±180 and ±90, longitude first")
-    return lon, lat
 
 
 def _text(result: dict[str, Any]) -> str:

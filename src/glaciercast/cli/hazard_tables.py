@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from glaciercast.cli import common
-from glaciercast.errors import InputError
 
 
 def command(
@@ -21,17 +20,9 @@ def command(
     def work() -> dict[str, Any]:
         from glaciercast import workflow
 
-        return workflow.lake_tables(cube, out, _point(at), name, common.overrides(set_))
+        return workflow.lake_tables(cube, out, common.point(at, "--at"), name, common.overrides(set_))
 
     common.run_command(work, as_json, _text)
-
-
-def _point(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--at {text}: expected two numbers, lon,lat") from error
-    return lon, lat
 
 
 def _text(result: dict[str, Any]) -> str:
