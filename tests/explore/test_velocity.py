@@ -103,3 +103,30 @@ def test_real_pairs_the_mean_of_components_is_half_of_the_typical_speed_of_a_pai
     assert np.count_nonzero(flowing) == pytest.approx(396, abs=4)
     assert np.median(found.along.mean[flowing]) == pytest.approx(14.1, abs=0.3)
     assert np.nanmedian(np.hypot(vx, vy)[:, flowing]) == pytest.approx(29.7, abs=0.3)
+
+
+def test_errors_that_a_quarter_shares_widen_the_error_of_the_season_to_what_it_is():
+    found = []
+    for seed in range(60):
+        first, second = pairs(300, seed=7)
+        quarter = (first + (second - first) / 2).astype("datetime64[M]").astype(int) // 3
+        rng = np.random.default_rng(seed)
+        shared = 10 * rng.standard_normal(quarter.max() + 1)[quarter]
+        values = 100 + shared + rng.standard_normal(300) + between(first, second, 30.0, peak=170.0)
+        error = np.full(300, 1.0)
+        cycle = velocity.season.fit(values, error, first, second)
+        wide = velocity.clustered_errors(cycle, values, error, first, second)
+        found.append((float(cycle.amplitude), float(cycle.amplitude_error), wide["amplitude_error"], wide["peak_day_error"]))
+    amplitude, naive, aware, day = np.array(found).T
+    assert naive.mean() < 0.5 * amplitude.std()
+    assert 0.75 < aware.mean() / amplitude.std() < 1.25
+    assert day.mean() == pytest.approx(aware.mean() / 30 * YEAR / (2 * np.pi), rel=0.3)
+
+
+def test_independent_pairs_keep_about_the_error_of_their_fit_and_few_quarters_give_none():
+    first, second = pairs(300, seed=7)
+    values = 100 + np.random.default_rng(1).standard_normal(300) + between(first, second, 30.0, peak=170.0)
+    cycle = velocity.season.fit(values, np.ones(300), first, second)
+    found = velocity.clustered_errors(cycle, values, np.ones(300), first, second)
+    assert all(1 <= found[key] / float(getattr(cycle, key)) < 1.6 for key in found) and len(found) == 4
+    assert velocity.clustered_errors(cycle, values[:80], np.ones(80), first[:80], second[:80]) == {}

@@ -6,7 +6,8 @@ averaged over a zone, pair by pair.
 
 References
 ----------
-Greene, Gardner & Andrews (2020), Detecting seasonal ice dynamics in satellite images, The Cryosphere 14, 4365.
+Greene, Gardner & Andrews (2020), Detecting seasonal ice dynamics in satellite images, The Cryosphere 14, 4365; Liang & Zeger (1986),
+Longitudinal data analysis using generalized linear models, Biometrika 73, 13.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.zones import Zones
 from glaciercast.motion import season
 from glaciercast.motion.season import SeasonFit
+from glaciercast.stats.seasonal import YEAR, years
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,9 +34,11 @@ SURE = 3.0
 LEAST_SHARE = 0.3
 """Share of a zone's pixels that a pair must have seen for its mean."""
 NOTE = (
-    "Errors take pairs as independent; pairs that share a scene are not, so that errors are lower bounds. A surge is no season: where one "
-    "dominates, errors are large and no season is seen."
+    "Errors of zones let the pairs of a quarter of a year err together, as those that share a scene do. Errors on the map take pairs as "
+    "independent and are lower bounds. A surge is no season: where one dominates, errors are large and no season is seen."
 )
+FEWEST_QUARTERS = 8
+"""Quarters of a year from which on errors are taken from what each of them moved."""
 DIRECTED = 0.25
 """Share of a zone's pixels that must have a direction of flow: on still ground some have one by chance."""
 
@@ -152,8 +156,10 @@ def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> 
     known = np.isfinite(mean)
     values: dict[str, float | None] = dict.fromkeys(_FITTED)
     if known.any():
-        cycle = season.fit(mean, error, found.first, found.second, settings.fewest_pairs)
+        pairs = (mean[known], error[known], found.first[known], found.second[known])
+        cycle = season.fit(*pairs, settings.fewest_pairs)
         values = {key: number_of(getattr(cycle, key)) for key in _FITTED}
+        values |= clustered_errors(cycle, *pairs)
     amplitude, sigma = values["amplitude"], values["amplitude_error"]
     return {
         "zone": zone.name, "surface": zone.surface, "low": zone.low, "high": zone.high, "pixels": int(part.sum()), **values,
@@ -163,6 +169,35 @@ def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> 
 
 
 _FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
+
+
+def clustered_errors(cycle: SeasonFit, values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """Return the errors of a fit that hold where pairs of one quarter of a year err together; never less than those of the fit.
+
+    The pairs are those of the fit, without NaN. What the pairs of a quarter moved the parameters by is summed before it is squared (Liang
+    & Zeger 1986). Below 8 quarters there is no such estimate, and nothing is returned; nor where there is no fit.
+    """
+    middle = first + (second - first) / 2
+    quarter = np.unique(middle.astype("datetime64[M]").astype(int) // 3, return_inverse=True)[1]
+    count = int(quarter.max()) + 1
+    if count < FEWEST_QUARTERS or not np.isfinite(cycle.amplitude):
+        return {}
+    phase, span = 2 * np.pi * years(middle), years(second) - years(first)
+    centre = float((years(first).min() + years(second).max()) / 2)
+    columns = np.stack([np.ones(len(phase)), years(middle) - centre, np.sinc(span) * np.cos(phase), np.sinc(span) * np.sin(phase)], axis=1)
+    top = 2 * np.pi * float(cycle.peak_day) / YEAR
+    parts = [float(cycle.amplitude) * turn(top) for turn in (np.cos, np.sin)]
+    rest = (values - columns @ [float(cycle.mean), float(cycle.trend), *parts]) / error**2
+    scores = np.stack([np.bincount(quarter, rest * column, count) for column in columns.T], axis=1)
+    bread = np.linalg.inv(columns.T @ (columns / error[:, None] ** 2))
+    covariance = bread @ scores.T @ scores @ bread * count / (count - 1)
+    along, across = np.array([0, 0, np.cos(top), np.sin(top)]), np.array([0, 0, -np.sin(top), np.cos(top)])
+    day = YEAR / (2 * np.pi * float(cycle.amplitude))
+    found = {
+        "mean_error": covariance[0, 0], "trend_error": covariance[1, 1], "amplitude_error": along @ covariance @ along,
+        "peak_day_error": across @ covariance @ across * day**2,
+    }  # fmt: skip
+    return {key: max(float(np.sqrt(value)), float(getattr(cycle, key))) for key, value in found.items()}
 
 
 def _mean(values: np.ndarray) -> float | None:
