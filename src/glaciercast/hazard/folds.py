@@ -190,10 +190,11 @@ def _unmet(samples: Samples, test: np.ndarray, horizon: int) -> pd.DataFrame:
     events = samples.events
     last = events["end"].fillna(events["latest"]).where(lambda end: end >= events["latest"], events["latest"])
     unmet = ~events["event"].isin(set(samples.floods[horizon][test])).to_numpy()
-    for row in range(len(events)):
-        issues = samples.issue[test & (samples.lake == events["lake"].iloc[row])]
-        met = (issues <= last.iloc[row].to_datetime64()) & (issues + horizon * DAY > events["earliest"].iloc[row].to_datetime64())
-        unmet[row] &= not met.any()
+    issues = {lake: samples.issue[test & (samples.lake == lake)] for lake in set(samples.lake[test])}
+    days = (events["earliest"].to_numpy(), last.to_numpy())
+    for row, (lake, first, end) in enumerate(zip(events["lake"], *days, strict=True)):
+        own = issues.get(lake, samples.issue[:0])
+        unmet[row] &= not ((own <= end) & (own + horizon * DAY > first)).any()
     return events[unmet].reset_index(drop=True)
 
 

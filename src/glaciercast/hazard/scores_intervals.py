@@ -108,7 +108,9 @@ def slope(pairs: Pairs, drawn: Drawn) -> Figure:
 
 def pr_auc(pairs: Pairs, drawn: Drawn) -> Figure:
     """Return the average precision."""
-    return drawn.slow(lambda weight: scores.pr_auc(pairs.chance, pairs.label, weight))
+    order = np.argsort(-pairs.chance, kind="stable")  # once: sorting what is sorted takes no time
+    chance, label = pairs.chance[order], pairs.label[order]
+    return drawn.slow(lambda weight: scores.pr_auc(chance, label, weight[order]))
 
 
 def peirce(pairs: Pairs, drawn: Drawn, threshold: float) -> Figure:
