@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from glaciercast.hazard import records
 
-QUICK = ("--model", "dates", "--horizons", "7,30", "--set", "features.every_days=14")
+QUICK = ("--model", "dates", "--horizons", "7,30", "--set", "features.every_days=28")
 
 
 def call(*arguments):

@@ -11,7 +11,7 @@ from glaciercast.hazard import models
 
 @pytest.fixture(scope="module")
 def fitted():
-    made = made_samples.made(20, 5)
+    made = made_samples.made(14, 5)
     model = models.create("boosted")
     model.fit(made.records, made.samples, 30)
     return made, model
@@ -41,8 +41,9 @@ def test_missing_features_are_no_error(fitted):
     assert np.isfinite(model.predict(made.records, blind).chance).all()
 
 
+@pytest.mark.slow
 def test_balanced_weights_are_corrected_back():
-    made = made_samples.made(16, 5)
+    made = made_samples.made(10, 5)
     model = models.create("boosted", models.OutlookConfig(class_weights="balanced"))
     model.fit(made.records, made.samples, 30)
     assert model.predict(made.records, made.samples).chance.mean() == pytest.approx(made.samples.labels[30].mean(), rel=0.2)

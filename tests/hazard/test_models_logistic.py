@@ -27,7 +27,7 @@ def test_class_weights_are_the_ratio_of_both():
 
 
 def test_balanced_weights_are_corrected_back_to_the_chance_itself():
-    made = made_samples.made(24, 6)
+    made = made_samples.made(16, 5)
     found = []
     for weights in ("none", "balanced"):
         model = models.create("logistic", models.OutlookConfig(class_weights=weights))
@@ -38,7 +38,7 @@ def test_balanced_weights_are_corrected_back_to_the_chance_itself():
 
 
 def test_a_lake_that_was_never_seen_is_no_error():
-    made = made_samples.made(12, 5)
+    made = made_samples.made(6, 4)
     model = models.create("logistic")
     model.fit(made.records, made.samples, 30)
     blind = dataclasses.replace(made.samples, values=np.full_like(made.samples.values, np.nan))
@@ -46,7 +46,7 @@ def test_a_lake_that_was_never_seen_is_no_error():
 
 
 def test_scaling_a_feature_changes_nothing():
-    made = made_samples.made(12, 5)
+    made = made_samples.made(6, 4)
     scaled = dataclasses.replace(made.samples, values=made.samples.values * 1e6 + 3e5)
     chances = []
     for samples in (made.samples, scaled):

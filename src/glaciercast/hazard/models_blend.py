@@ -102,7 +102,16 @@ class Blended:
             self._weigh(*(np.concatenate(values, axis=-1) for values in zip(*left, strict=True)))
 
     def predict(self, records: Records, samples: Samples) -> Chances:
-        """Return blended chances; intervals hold the season's, the weight's and the model's own uncertainty."""
+        """Return blended chances with intervals of what few floods leave open: season, weight, and the model's own fit.
+
+        The model's part is the larger of two delete-a-group jackknives, over groups of lakes and over runs of years. The intervals are
+        about the chance given what the model reads; what no record tells of a lake (its inflow to come, the strength of its dam) is
+        in the chance itself.
+
+        References
+        ----------
+        Shao & Tu (1995): The Jackknife and Bootstrap, section 2.3.
+        """
         if self.whole is None:
             raise InputError(f"{self.name} has learnt nothing yet: fit it first")
         season, (model,) = self.whole.logits(records, samples, self.chosen)
