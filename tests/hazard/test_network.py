@@ -153,7 +153,7 @@ def skill(name: str, told: str, shuffled: bool = False) -> tuple[float, float]:
     test = np.isin(every.lake, [f"lake-{number}" for number in range(24)])
     outcome = every.labels[HORIZON][test]
     said = {}
-    quick = NetworkConfig(members=2, epochs=(4, 8))
+    quick = NetworkConfig(members=2, epochs=(4, 8, 12), batch=64)
     for each in (name, "season"):
         model = models.create(each) if each == "season" else network.create(each, OutlookConfig(groups=2), quick)
         model.fit(made, every.take(~test), HORIZON)
