@@ -49,6 +49,11 @@ DRAINAGE = [
     "window, days (median)", "strict rule",
 ]  # fmt: skip
 
+SIMULATED = [
+    "scenario", "scenes", "areas", "longest gap, days", "compared", "error, % (bias)", "within, %", "floods", "found", "confirmed",
+    "drops told",
+]  # fmt: skip
+
 
 class Scene(NamedTuple):
     """A lake whose area is known, pixels."""
@@ -173,16 +178,17 @@ def areas(seed: int, number: int) -> list[dict[str, Any]]:
 
 def score(found: np.ndarray, scenes: list[Scene]) -> dict[str, Any]:
     true = np.array([made.area for made in scenes])
-    off = found[:, 0] / true - 1
-    within = np.abs(found[:, 0] - true) <= found[:, 1]
+    area, error = np.nan_to_num(found[:, 0]), found[:, 1]  # no area: missed
+    off = area / true - 1
+    within = np.abs(area - true) <= error
     return {
         "lakes": len(scenes),
         "error": float(np.median(np.abs(off))),
         "mean_error": float(np.abs(off).mean()),
         "bias": float(np.median(off)),
         "gross": float((np.abs(off) > 0.5).mean()),
-        "missed": float((found[:, 0] == 0).mean()),
-        "within": float(within.mean()) if np.isfinite(found[:, 1]).any() else None,
+        "missed": float((area == 0).mean()),
+        "within": float(within.mean()) if np.isfinite(error).any() else None,
     }
 
 
@@ -318,11 +324,18 @@ def simulated(cube: str, truth: Path, at: tuple[float, float]) -> dict[str, Any]
     floods = pd.read_csv(truth / "lake_events.csv", parse_dates=["start"])["start"]
     table = lake.drop_table()
     hits = [any((row.earliest <= start) & (start.normalize() <= row.latest) for row in table.itertuples()) for start in floods]
+    scenario = (truth / "README.txt").read_text(encoding="utf-8").split("(scenario ")[1].split(")")[0]
     return {
+        "scenario": scenario, "pixel": lake.where.pixel, "longest_gap_days": gap(lake.measured),
         "scenes": len(lake.looks), "areas": len(lake.measured), "compared": len(off), "error": float(np.mean(np.abs(off))),
         "median_error": float(np.median(np.abs(off))), "bias": float(np.mean(off)), "within": float(np.mean(within)), "floods": len(floods),
         "found": int(sum(hits)), "drops": len(table), "confirmed": int(table["confirmed"].sum()), "grades": table["confidence"].tolist(),
     }  # fmt: skip
+
+
+def gap(looks: Any) -> float:
+    """Return the longest time between two areas, days."""
+    return float(np.diff([look.time for look in looks]).max() / np.timedelta64(1, "D"))
 
 
 def main() -> None:
@@ -355,7 +368,7 @@ def document(results: dict[str, Any]) -> str:
         f"Made by `python benchmarks/lakes.py --report`, seed {results['seed']}: lakes of random outline among shores of rock, debris, "
         "grass, ice and snow, rendered finer than pixels. Nothing was tuned on this seed. Error: median of the absolute error of the area, "
         "relative; in brackets the median of the error itself. Within: share of lakes whose area lies within the stated error (1 σ; 68 % "
-        "would be right).",
+        "would be right). Off by half or more counts lakes that were missed: here those below two or three pixels.",
         _areas_table(results["areas"], False),
         "With a shadow of the terrain beside the lake:",
         _areas_table(results["areas"], True),
@@ -371,14 +384,13 @@ def document(results: dict[str, Any]) -> str:
         _table(DRAINAGE, [_drainage(row) for row in results["drops"]]),
     ]
     if results["simulated"]:
-        parts += ["## A simulated glacier's own lake", _table(
-            ["scenes", "areas", "compared", "error, % (bias)", "median, %", "within, %", "floods", "found", "confirmed", "drops told"],
-            [
-                [str(r["scenes"]), str(r["areas"]), str(r["compared"]), _off(r), _percent(r["median_error"]), _percent(r["within"]),
-                 str(r["floods"]), str(r["found"]), str(r["confirmed"]), str(r["drops"])]
-                for r in results["simulated"]
-            ],
-        )]  # fmt: skip
+        parts += [
+            "## A simulated glacier's own lake\n\nAgainst the surface that each scene really had. Both glaciers are of seed 0 and were "
+            "looked at while the method was made: they are no untouched test. `shisper-optical` is shisper-like from July 2018 on, without "
+            "velocity and temperature, built with at most 20 % cloud and with at most 70 %; `shisper-small` a glacier of a fifth of its "
+            "size, with at most 70 %.",
+            _table(SIMULATED, [_simulated(row) for row in results["simulated"]]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -387,6 +399,12 @@ def _drainage(row: dict[str, Any]) -> list[str]:
     window = "–" if row["window_days"] is None else f"{row['window_days']:.0f}"
     false = f"{row['false'] / max(row['years'], 1):.3f}"
     return [f"{row['every_days']} days", str(row["floods"]), *counts, false, window, _of(row, "strict")]
+
+
+def _simulated(row: dict[str, Any]) -> list[str]:
+    counts = [str(row[name]) for name in ("floods", "found", "confirmed", "drops")]
+    areas = [str(row["scenes"]), str(row["areas"]), f"{row['longest_gap_days']:.0f}", str(row["compared"])]
+    return [row["scenario"], *areas, _off(row), _percent(row["within"]), *counts]
 
 
 def _areas_table(rows: list[dict[str, Any]], shadow: bool) -> str:

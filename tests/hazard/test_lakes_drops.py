@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glaciercast.hazard import lakes_drops
@@ -69,6 +69,7 @@ def test_noise_growth_and_small_lakes_are_no_drops():
     assert detect([], []) == [] == detect([0], [1e5])
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0, 500), st.integers(0, 90))
 def test_a_filling_rate_is_found_with_an_outlier(rate, wild):
     days = np.arange(0, 40, 4)
