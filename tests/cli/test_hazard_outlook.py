@@ -33,7 +33,7 @@ def test_it_prints_each_lake_with_chance_interval_and_season(folder):
     lines = result.output.splitlines()
     assert lines[0].startswith("Outlook issued 2014-06-15 (0:00 UTC), model dates:")
     assert any(line.startswith("lake 00 (") and "past flood" in line for line in lines)
-    assert sum(line.startswith("   30 days") and "season" in line and "(95%:" in line for line in lines) == 3
+    assert sum(line.startswith("   30 days") and "season" in line and "(95 %:" in line for line in lines) == 3
     assert "ALERT" not in result.output.replace("No alert", "")
 
 

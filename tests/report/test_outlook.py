@@ -33,7 +33,7 @@ def test_the_lake_of_the_highest_chance_stands_at_the_top():
 def test_the_cost_ratio_is_drawn_where_one_was_stated():
     words = [[text.get_text() for text in outlook.outlook(told(cost_ratio=ratio)).legends[0].get_texts()] for ratio in (0.1, None)]
     assert "cost ratio" in words[0] and "alert" in words[0]
-    assert words[1] == ["season", "model, with its 95% interval"]
+    assert words[1] == ["season", "model, with its 95 % interval"]
 
 
 def test_the_number_of_floods_stands_above_it():

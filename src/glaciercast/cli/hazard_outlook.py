@@ -60,6 +60,6 @@ def _text(result: dict[str, Any]) -> str:
 
 def _row(row: dict[str, Any], level: float) -> str:
     alert = {None: "", True: "  ALERT", False: "  no alert"}[row["alert"]]
-    span = f"({level:.0%}: {100 * row['low']:.1f} to {100 * row['high']:.1f} %)"
+    span = f"({100 * level:.0f} %: {100 * row['low']:.1f} to {100 * row['high']:.1f} %)"
     chance, season = f"{100 * row['chance']:.1f} %", f"{100 * row['season']:.1f} %"
     return f"  {row['horizon']:>3} days  {chance:>7}  {span}  season {season}{alert}"

@@ -66,7 +66,7 @@ def _panel(axes: Axes, rows: list[Mapping[str, Any]], cost_ratio: float | None, 
     axes.hlines(places, percent["low"], percent["high"], color=colours, lw=1.4)
     axes.scatter(percent["season"], places, marker="|", s=70, color=style.BASELINE_COLOURS[0], label="season", zorder=3)
     axes.scatter(percent["chance"], places, s=22, c=colours, zorder=4)
-    axes.scatter([], [], s=22, color="#0072B2", label=f"model, with its {level:.0%} interval")
+    axes.scatter([], [], s=22, color="#0072B2", label=f"model, with its {100 * level:.0f} % interval")
     if cost_ratio is not None:
         axes.axvline(100 * cost_ratio, color="#D55E00", ls=":", lw=1.2, label="cost ratio")
         axes.scatter([], [], s=22, color="#D55E00", label="alert")
