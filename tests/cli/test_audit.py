@@ -102,7 +102,7 @@ def test_wrong_input_is_one_line(right, tmp_path):
         ((right, "--site", "parvati"), "site parvati: has no outline"),
         ((right, "--site", "shispr"), "unknown site 'shispr' (did you mean 'shisper'?)"),
         ((right, "--site", "shisper", "--lake", "74"), "--lake 74: expected two numbers"),
-        ((right, "--site", "shisper", "--lake", "740,3"), "lake '740,3': expected degrees"),
+        ((right, "--site", "shisper", "--lake", "740,3"), "--lake 740,3: expected degrees"),
         ((right, "--site", "shisper", "--out", tmp_path / "figure.tif"), "figure.tif: expected the name of a figure"),
         (("--site", "shisper", "--table", tmp_path / "none.csv"), "--cell is missing"),
         (("--site", "shisper", "--table", tmp_path / "none.csv", "--cell", "0"), "--table: key 'cell'"),

@@ -7,9 +7,11 @@ plain JSON types. What was interrupted is taken up where it stopped when the sam
 from glaciercast.workflow.acquisition import plan, read_fetching
 from glaciercast.workflow.checks import audit
 from glaciercast.workflow.comparison import compare
+from glaciercast.workflow.datasets import export_dataset, read_dataset_config
 from glaciercast.workflow.exploring import explore, read_explore_config
 from glaciercast.workflow.exports import export_group
 from glaciercast.workflow.finetuning import FinetuneConfig, finetune, read_finetune_config
+from glaciercast.workflow.floods import floods
 from glaciercast.workflow.flowing import plot_flow
 from glaciercast.workflow.forecasting import forecast
 from glaciercast.workflow.inspection import InspectionConfig, plot_embeddings, read_inspection_config
@@ -39,8 +41,10 @@ __all__ = [
     "compare",
     "demo",
     "explore",
+    "export_dataset",
     "export_group",
     "finetune",
+    "floods",
     "follow_lake",
     "forecast",
     "lake_tables",
@@ -54,6 +58,7 @@ __all__ = [
     "plot_flow",
     "read_benchmark_config",
     "read_cube_motion_config",
+    "read_dataset_config",
     "read_explore_config",
     "read_fetching",
     "read_finetune_config",
