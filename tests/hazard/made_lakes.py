@@ -40,9 +40,7 @@ def optics(share: np.ndarray, clear=None, lit=None, slope=None, **drawn) -> Opti
     green, nir, swir16 = bands(share, **drawn)
     whole = np.ones(share.shape, bool)
     level = np.zeros(share.shape, "float32")
-    return Optics(
-        green, nir, swir16, whole if clear is None else clear, whole if lit is None else lit, level if slope is None else slope
-    )
+    return Optics(green, nir, swir16, whole if clear is None else clear, whole if lit is None else lit, level if slope is None else slope)
 
 
 def degrees(row: float, column: float) -> tuple[float, float]:
@@ -58,12 +56,17 @@ def scenes(shares, days, clears=None, latency="1D", sun=None, **drawn):
     clear = np.array([whole if clears is None or clears[n] is None else clears[n] for n in range(time.size)])
     values = np.stack([share if np.ndim(share) == 3 else bands(share, seed=n, **drawn) for n, share in enumerate(shares)], axis=1)
     names = {"scene_id": [f"S{n}" for n in range(time.size)], "sensor": ["OLI"] * time.size}
-    data = {name: (schema.GRID, np.where(clear, layer, np.float32(np.nan))) for name, layer in zip(("green", "nir", "swir16"), values)}
+    data = {
+        name: (schema.GRID, np.where(clear, layer, np.float32(np.nan)))
+        for name, layer in zip(("green", "nir", "swir16"), values, strict=True)
+    }
     data |= {name: ("time", np.array(text, object)) for name, text in names.items()}
     data |= {name: ("time", np.zeros(time.size, "float32")) for name in ("shift_x", "shift_y")}
     data |= {"clear": (schema.GRID, clear), "available_at": ("time", time + pd.Timedelta(latency).to_timedelta64())}
     if sun is not None:
-        data |= {f"sun_{name}": ("time", np.full(time.size, angle, "float32")) for name, angle in zip(("elevation", "azimuth"), sun)}
+        data |= {
+            f"sun_{name}": ("time", np.full(time.size, angle, "float32")) for name, angle in zip(("elevation", "azimuth"), sun, strict=True)
+        }
     return audited._described(data, BOX, schema.OPTICAL, {"time": ("time", time)})
 
 

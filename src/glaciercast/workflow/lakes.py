@@ -28,6 +28,7 @@ class _Identity(Config):
     name: str
     at: tuple[float, float] | None
     outline: str | None
+    products: tuple[str, ...]
     settings: LakeConfig
 
 
@@ -88,7 +89,7 @@ def follow_lake(
     groups = ["/terrain", *(f"/optical/{product}" for product, _ in store.optical_products(opened))]
     identity = _Identity(
         cube=str(located), content={group: store.fingerprint(located, group) for group in groups}, name=name, at=at,
-        outline=None if outline is None else str(outline), settings=settings,
+        outline=None if outline is None else str(outline), products=tuple(products), settings=settings,
     )  # fmt: skip
     with runs.run_folder(out, "hazard lakes", identity) as folder:
         lake = following.follow(opened, at=at, outline=shape, name=name, products=products, settings=settings)
