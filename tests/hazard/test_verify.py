@@ -10,7 +10,7 @@ from tests.hazard import made_outlooks
 from tests.hazard.made_outlooks import EMBARGO, HORIZON
 
 from glaciercast.errors import GlaciercastError, InputError
-from glaciercast.hazard import folds, verify, verify_cells, verify_scores
+from glaciercast.hazard import folds, verify, verify_cells, verify_scores, windows
 from glaciercast.hazard.pairs import Pairs
 from glaciercast.hazard.samples import Chances
 from glaciercast.hazard.verify_cells import Cell
@@ -197,6 +197,15 @@ def test_folds_without_a_flood_to_learn_from_are_told(verified):
     forward = cell_of(verified.result, "fitted", "forward")
     assert forward["folds_left_out"][0] == "2001"
     assert forward["folds"] + len(forward["folds_left_out"]) == 6
+
+
+def test_the_embargo_grows_with_how_far_a_network_looks_back(lakes):
+    settings = verify.VerifyConfig()
+    plain = verify.embargo_days(lakes.records, [7, 30], settings, ["logistic"])
+    assert plain[30] - plain[7] == 23
+    assert plain[7] == settings.features.window + 7 + settings.features.longest_pair  # no latency without records
+    beyond = verify.embargo_days(lakes.records, [7], settings, ["season", "network_series"])[7] - plain[7]
+    assert beyond == windows.reach() - settings.features.window
 
 
 def test_records_that_give_nothing_to_score_are_refused():

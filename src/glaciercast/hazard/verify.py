@@ -15,7 +15,7 @@ from glaciercast import progress
 from glaciercast.config import Config
 from glaciercast.errors import InputError, unknown
 from glaciercast.hazard import embargo as embargoes
-from glaciercast.hazard import features, folds, verify_cells, verify_scores
+from glaciercast.hazard import features, folds, verify_cells, verify_scores, windows
 from glaciercast.hazard import models as registry
 from glaciercast.hazard.features_config import FeatureConfig
 from glaciercast.hazard.folds import PROTOCOLS, Split
@@ -25,6 +25,8 @@ from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import HORIZONS, Samples
 from glaciercast.hazard.verify_cells import SEASON, Cell, Create, Foretold
 
+NETWORKS = "network"
+"""How names of models begin that read windows of series."""
 MEANINGS = {
     "event": "leave one event out: a season of one lake is tested; all but the embargo around it is learnt from, later years too",
     "lake": "leave one lake out: trained on the other lakes at all times",
@@ -117,7 +119,7 @@ def run(
     settings = settings or VerifyConfig()
     protocols = checked(models, horizons, (protocol,) if isinstance(protocol, str) else tuple(protocol))
     samples = features.make(records, None, settings.features) if samples is None else samples
-    apart = dict(embargo) if embargo is not None else embargo_days(records, horizons, settings)
+    apart = dict(embargo) if embargo is not None else embargo_days(records, horizons, settings, models)
     make = create or _maker(settings)
     splits = {(each, horizon): folds.split(each, samples, horizon, apart[horizon]) for each in protocols for horizon in horizons}
     _learnable(splits, samples)
@@ -133,10 +135,14 @@ def run(
     return Verified({**_facts(records, samples, horizons, protocols, apart, settings), "cells": scored}, pairs)
 
 
-def embargo_days(records: Records, horizons: Sequence[int], settings: VerifyConfig, reach: int = 0) -> dict[int, int]:
-    """Return the embargo of each horizon in days: feature window, horizon, longest pair, latency, and how far models look back beyond."""
+def embargo_days(records: Records, horizons: Sequence[int], settings: VerifyConfig, models: Sequence[str] = ()) -> dict[int, int]:
+    """Return the embargo of each horizon in days: feature window, horizon, longest pair, latency, and how far networks look back beyond.
+
+    All models of a verification share it, so that they are scored on the same folds.
+    """
+    beyond = windows.reach() - settings.features.window if any(name.startswith(NETWORKS) for name in models) else 0
     latency = embargoes.longest_latency(records)
-    return {horizon: embargoes.of(horizon, settings.features, latency, reach) for horizon in horizons}
+    return {horizon: embargoes.of(horizon, settings.features, latency, max(0, beyond)) for horizon in horizons}
 
 
 def _kept(
