@@ -77,3 +77,9 @@ def test_a_short_series_says_why_it_has_no_trend():
 def test_hours_of_a_night_stay_on_one_side_of_midnight():
     views = temperature.Half(np.full((2, 1, 1), 260.0), np.ones((2, 1, 1)), np.array([23.8, 0.4])[:, None, None])
     assert temperature._view_time(DAYS[:2], views) == [{"year": 2005, "hour": pytest.approx(24.1)}]
+
+
+def test_where_no_cell_is_ice_it_is_said():
+    ground = terrain()
+    found = temperature.describe("/temperature/myd11a2", product([0, 10, 8]), ground.assign(ice=ground["ice"] & False), ExploreConfig())
+    assert "No cell here is ice by 75% or more" in found["note"] and {row["surface"] for row in found["day"]["zones"]} == {"ground"}

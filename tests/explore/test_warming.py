@@ -87,6 +87,11 @@ def test_too_short_or_too_cloudy_is_refused():
         warming.of_ground(short, np.zeros(short.shape))
     with pytest.raises(InputError, match=r"below melting.* found 0"):
         warming.of_ice(DAYS, np.full(DAYS.shape, 273.15), 1.0)
+    for none in (np.zeros(0), np.zeros((0, 3))):
+        with pytest.raises(InputError, match="found no view at all"):
+            warming.of_ground(DAYS[:0], none)
+        with pytest.raises(InputError, match="found no view at all"):
+            warming.of_ice(DAYS[:0], none, 1.0)
     with pytest.raises(InputError, match="found the shape"):
         warming.of_ground(DAYS, np.zeros(3))
 

@@ -80,7 +80,7 @@ def describe(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, setting
         "coverage": coverage(times, np.isfinite(first.kelvin).mean(axis=(1, 2))),
         "platform": str(dataset.attrs.get("platform", "")),
         "drifts": terra,
-        "note": NOTE.format(bare=MEANINGS[BARE], warm=MEANINGS[WARM], ground=MEANINGS[GROUND]),
+        "note": NOTE.format(bare=MEANINGS[BARE], warm=MEANINGS[WARM], ground=MEANINGS[GROUND]) + _without_ice(parts, where, settings),
     }
     for half, views in halves.items():
         rows = [_zone(times, views, inside, name, None, settings) for name, inside in parts.items()]
@@ -92,6 +92,12 @@ def describe(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, setting
         ]
         result[half] = {"zones": rows, "view_time": _view_time(times, views)}
     return result
+
+
+def _without_ice(parts: dict[str, np.ndarray], where: Zones, settings: ExploreConfig) -> str:
+    if where.ice is None or BARE in parts or WARM in parts:
+        return ""
+    return f" No cell here is ice by {settings.ice_share:.0%} or more: nothing is told of ice."
 
 
 def _zone(

@@ -182,6 +182,8 @@ def _monthly(times: np.ndarray, values: np.ndarray, least: int) -> np.ndarray:
 def _columns(times: np.ndarray, kelvin: np.ndarray) -> np.ndarray:
     if len(times) != len(kelvin) or kelvin.ndim not in (1, 2):
         raise InputError(f"warming: expected temperatures (time,) or (time, cell) at {len(times)} times, found the shape {kelvin.shape}")
+    if kelvin.size == 0:
+        raise InputError("warming: expected clear views, found no view at all")
     values = kelvin.reshape(len(times), -1).astype(np.float64)
     clear = np.isfinite(values).any(axis=1)
     span = float(np.ptp(seasonal.years(times[clear]))) if clear.any() else 0.0

@@ -104,12 +104,13 @@ def temperature(path: str, told: dict[str, Any]) -> Drawn:
             f"{path}: mean surface temperature of clear views by calendar month. Bars: share of the views of bare ice that are saturated, "
             "that is within two errors of melting (273.15 K) or warmer; what lies beyond cannot be seen in them.",
         ),
-        f"warming-{slug(path)}": (
+    }
+    if any("trend" in row[key] for half in halves for row in told[half]["zones"] for key in ("all_years", "without_drift")):
+        drawn[f"warming-{slug(path)}"] = (
             trends(path, told, halves),
             f"{path}: trend of the surface temperature with its {_level(told):.0%} interval, of all years and of those before 2020, from "
             "which on Terra's time of view drifts. Bare ice: saturated views are taken as censored.",
-        ),
-    }
+        )
     if any(told[half]["view_time"] for half in halves):
         drawn[f"view-time-{slug(path)}"] = (
             view_time(path, told, halves),
