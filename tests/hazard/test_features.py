@@ -138,9 +138,13 @@ def test_share_of_the_area_before_an_earlier_flood():
     )
     found = features.make(
         one_lake(areas=area_table(time, area), events=event),
-        pd.concat([at(day, ["a"]) for day in ("2020-07-31", "2020-08-02", "2020-08-04", "2020-09-30")]),
+        pd.concat([at(day, ["a"]) for day in ("2020-08-01", "2020-08-02", "2020-08-04", "2020-09-30")]),
     )
-    assert found.issue.astype("datetime64[D]").astype(str).tolist() == ["2020-07-31", "2020-08-04", "2020-09-30"]  # under way on the 2nd
+    assert found.issue.astype("datetime64[D]").astype(str).tolist() == [
+        "2020-08-01",
+        "2020-08-04",
+        "2020-09-30",
+    ]  # at 0:00 of the 1st it is to come
     np.testing.assert_array_equal(np.isnan(found.column("share_flooded")), [True, False, False])
     assert found.column("share_flooded")[2] == pytest.approx(0.25)
     assert found.column("share_now")[2] == pytest.approx(0.25)

@@ -122,7 +122,9 @@ def test_no_outlook_is_issued_while_a_flood_is_under_way(valleys):
     flood = valleys.events.iloc[0]
     days = pd.date_range(flood["earliest"] - 2 * DAY, flood["end"] + 2 * DAY)
     issued = features.make(valleys, pd.DataFrame({"lake": flood["lake"], "issue": days})).issue
-    assert set(days) - set(pd.DatetimeIndex(issued)) == set(pd.date_range(flood["earliest"], flood["end"]))
+    assert set(days) - set(pd.DatetimeIndex(issued)) == set(
+        pd.date_range(flood["earliest"] + DAY, flood["end"])
+    )  # at 0:00 of its first day it is to come
 
 
 def test_a_hard_coded_risk_has_no_skill_no_resolution_and_the_precision_of_the_base_rate(samples):

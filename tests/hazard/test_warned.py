@@ -24,7 +24,8 @@ def made(chance, floods=(), first="2020-05-01", lakes=1, horizon=HORIZON) -> tup
         near = np.arange(max(0, day - horizon + 1), day + 1)
         label[near], flood[near] = 1, f"flood {day}"
     start = [pd.Timestamp(first) + pd.Timedelta(day, unit="D") for day in floods]
-    events = pd.DataFrame({"event": [f"flood {day}" for day in floods], "lake": "lake 0", "start": pd.DatetimeIndex(start)})
+    begun = pd.DatetimeIndex(start)
+    events = pd.DataFrame({"event": [f"flood {day}" for day in floods], "lake": "lake 0", "start": begun, "earliest": begun})
     return Pairs(horizon, lake, issue, chance, label, np.full(chance.size, 0.1), flood), events
 
 
@@ -39,6 +40,14 @@ def test_an_alert_after_the_flood_is_a_miss_and_a_false_alarm():
     found = warned(*made(on(range(31, 36)), [30]), 0.5)
     assert (found.hits, found.misses, found.alarms, found.false_alarms) == (0, 1, 1, 1)
     assert found.lead_days == {}
+
+
+def test_an_alert_on_the_day_of_the_flood_warns_of_nothing():
+    pairs, events = made(on([30]), [30])
+    assert pairs.label[30] == 1
+    found = warned(pairs, events, 0.5)
+    assert (found.hits, found.misses, found.lead_days) == (0, 1, {})
+    assert threshold_for(pairs, events, 1.0) == 0.01
 
 
 def test_an_alert_too_early_for_its_horizon_is_no_hit():
@@ -84,10 +93,10 @@ def test_the_threshold_for_a_hit_rate_warns_of_that_share():
     for day, level in zip(floods, (0.2, 0.9, 0.5, 0.7, 0.3), strict=True):
         chance[day - 2] = level
     pairs, events = made(chance, floods)
-    assert threshold_for(pairs, 0.8) == 0.3
+    assert threshold_for(pairs, events, 0.8) == 0.3
     assert warned(pairs, events, 0.3).hits == 4
-    assert threshold_for(pairs, 1.0) == 0.2
-    assert threshold_for(made(on([]))[0], 0.8) is None
+    assert threshold_for(pairs, events, 1.0) == 0.2
+    assert threshold_for(*made(on([])), 0.8) is None
 
 
 def test_without_floods_nothing_is_hit_or_missed():

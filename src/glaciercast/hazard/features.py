@@ -147,10 +147,13 @@ def _checked(records: Records, issues: pd.DataFrame) -> pd.DataFrame:
 
 
 def _under_way(events: pd.DataFrame, issues: pd.DataFrame) -> np.ndarray:
-    """Return on which issues a flood of the lake may be under way, bool (issue,)."""
+    """Return on which issues a flood of the lake may be under way, bool (issue,).
+
+    At 0:00 of the first day on which it may have begun it is still to come.
+    """
     lake, issue = issues["lake"].to_numpy(object), issues["issue"].to_numpy("datetime64[ns]")
     found = np.zeros(len(issue), dtype=bool)
     over = events["end"].fillna(events["latest"]).to_numpy("datetime64[ns]")
     for name, first, last in zip(events["lake"], events["earliest"].to_numpy("datetime64[ns]"), over, strict=True):
-        found |= (lake == name) & (issue >= first) & (issue <= last)
+        found |= (lake == name) & (issue > first) & (issue <= last)
     return found

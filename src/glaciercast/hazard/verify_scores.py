@@ -100,7 +100,7 @@ def _alerts(pairs: Pairs, drawn: Drawn, found: Warned) -> dict[str, Any]:
 
 
 def _fixed(pairs: Pairs, drawn: Drawn, events: pd.DataFrame, hit_rate: float) -> dict[str, Any] | None:
-    threshold = threshold_for(pairs, hit_rate)
+    threshold = threshold_for(pairs, events, hit_rate)
     return None if threshold is None else {"wanted": hit_rate, **_alerts(pairs, drawn, warned(pairs, events, threshold))}
 
 

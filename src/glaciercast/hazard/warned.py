@@ -19,7 +19,8 @@ class Warned:
     threshold
         Alerts are issued where chance ≥ threshold.
     hits, misses
-        Floods with and without an alert whose horizon held them; an alert issued after a flood began is none.
+        Floods with and without an alert whose horizon held them; an alert of the day on which a flood may have begun, or of a later one, is
+        none.
     lead_days
         Days from the first such alert to the start of the flood, by flood's name.
     alarms, false_alarms
@@ -58,13 +59,12 @@ def warned(pairs: Pairs, events: pd.DataFrame, threshold: float) -> Warned:
     Parameters
     ----------
     events
-        Columns of ``TABLES["events"]``, for the floods' starts.
+        Columns of ``TABLES["events"]``, for the floods' dates.
     """
     alert = pairs.chance >= threshold
     first = {}
     for name in pairs.floods:
-        issues = pairs.issue[alert & (pairs.label == 1) & (pairs.flood == name)]
-        if issues.size:
+        if (issues := pairs.issue[alert & before(pairs, events, name)]).size:
             first[name] = issues.min()
     start = events.set_index("event")["start"]
     lead = {name: float((start[name].normalize() - pd.Timestamp(issue)) / pd.Timedelta(1, unit="D")) for name, issue in first.items()}
@@ -105,13 +105,20 @@ def alarms(pairs: Pairs, alert: np.ndarray) -> np.ndarray:
     return number
 
 
-def threshold_for(pairs: Pairs, hit_rate: float) -> float | None:
-    """Return the highest threshold at which at least this share of floods is warned of; None without floods.
+def before(pairs: Pairs, events: pd.DataFrame, flood: str) -> np.ndarray:
+    """Return which samples can warn of a flood, bool (sample,): their horizon holds it, and it can't have begun on their day."""
+    first = events.loc[events["event"] == flood, "earliest"].iloc[0].normalize().to_datetime64()
+    return np.asarray((pairs.label == 1) & (pairs.flood == flood) & (pairs.issue < first))
+
+
+def threshold_for(pairs: Pairs, events: pd.DataFrame, hit_rate: float) -> float | None:
+    """Return the highest threshold at which at least this share of floods is warned of; None without floods, or if none reaches it.
 
     It is chosen with hindsight: it compares models at one hit rate and is no setting for operation.
     """
-    best = [pairs.chance[(pairs.label == 1) & (pairs.flood == name)].max() for name in pairs.floods]
+    best = [float(pairs.chance[before(pairs, events, name)].max(initial=-np.inf)) for name in pairs.floods]
     if not best:
         return None
     needed = int(np.ceil(hit_rate * len(best) - 1e-9))
-    return float(np.sort(best)[::-1][max(needed, 1) - 1])
+    found = sorted(best, reverse=True)[max(needed, 1) - 1]
+    return found if np.isfinite(found) else None
