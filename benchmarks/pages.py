@@ -16,7 +16,10 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("build", "composite", "gapfill", "leak", "learnable", "models", "movement", "scoring", "skill", "study", "training")
+PAGES = (
+    "build", "composite", "gapfill", "lakes", "leak", "learnable", "models", "movement", "outlook", "scoring", "skill", "study", "training",
+    "warming",
+)  # fmt: skip
 """Benchmarks whose page is ``document(results)``, with one newline at its end."""
 
 
