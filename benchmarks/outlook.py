@@ -89,8 +89,6 @@ def document(result: dict) -> str:
     cells = result["cells"]
     years = {(cell["mode"], cell["seed"]): cell for cell in cells}
     lines = [
-        "# The flood outlook on simulated lakes",
-        "",
         "Made by `python benchmarks/outlook.py --report`. Each seed gives 24 simulated lakes, watched for eight years, whose true "
         "chance of a flood is known for every day. Lakes are left out in six groups: each is foretold by models that never saw it. Skill "
         "is what the expected Brier score, mean((p − q)² + q(1 − q)) with the true chance q, gains on the seasonal base rate of the same "
@@ -101,8 +99,8 @@ def document(result: dict) -> str:
     for mode, meaning in MODES.items():
         own = [cell for cell in cells if cell["mode"] == mode]
         if own:
-            lines += [f"## {mode.capitalize()}: {meaning}", "", *_table(own), ""]
-    lines += ["## Against the bars", "", *_verdicts(cells), ""]
+            lines += [f"### {mode.capitalize()}: {meaning}", "", *_table(own), ""]
+    lines += ["### Against the bars", "", *_verdicts(cells), ""]
     total = sum(each["lake_years"] for each in years.values()) / max(1, len(years))
     machine = result["machine"]
     took = "" if machine["seconds"] is None else f" All took {machine['seconds']} s on {machine['cpus']} cores."
