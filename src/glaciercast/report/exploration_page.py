@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast.explore.classes import CLASSES, SHADOW
+from glaciercast.report import html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,12 +28,8 @@ def save_figures(drawn: Mapping[str, tuple[Figure, str]], folder: Path) -> list[
 
 def write_page(path: Path, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Path:
     """Write the page from the result of `workflow.explore` and the figures that it names."""
-    from jinja2 import Environment, StrictUndefined
-
-    source = importlib.resources.files("glaciercast.report").joinpath("templates/exploration.html").read_text(encoding="utf-8")
-    # Titles come from users' files: nothing reaches the page unescaped.
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
-    html = template.render(
+    text = html.render(
+        "exploration.html",
         title=result["title"],
         cube=result["cube"],
         terrain=result["terrain"],
@@ -43,7 +39,7 @@ def write_page(path: Path, result: Mapping[str, Any], provenance: Mapping[str, A
         provenance={"made": provenance.get("created", ""), **provenance.get("packages", {})},
     )
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(html, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
     return path
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
 from pathlib import Path
 from typing import Any
 
 from glaciercast import runs
+from glaciercast.report import html
 from glaciercast.report.style import label
 from glaciercast.report.tables import winner_sentence
 
@@ -33,13 +33,8 @@ def write_front(folder: Path) -> Path:
     InputError
         If the results of a part lack a key.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    source = importlib.resources.files("glaciercast.report").joinpath("templates/front.html").read_text(encoding="utf-8")
-    # Titles and notes come from users' files: nothing reaches the page unescaped.
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
     page, partial = folder / "report.html", folder / "report.html.partial"
-    partial.write_text(template.render(parts=[_part(folder, name) for name in PARTS]), encoding="utf-8")
+    partial.write_text(html.render("front.html", parts=[_part(folder, name) for name in PARTS]), encoding="utf-8")
     partial.replace(page)
     return page
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from glaciercast.errors import InputError
 from glaciercast.evaluate.card import BASELINES
-from glaciercast.report import more_scores
+from glaciercast.report import html, more_scores
 from glaciercast.report.style import label, squared, unit_words
 from glaciercast.report.tables import benchmark_table, checked, lead_table, markdown_table, scored_part, text_table, winner_sentence
 
@@ -66,13 +65,8 @@ def write_page(
     InputError
         If the results lack a key, a figure's name is unusable, or a file is no PNG.
     """
-    from jinja2 import Environment, StrictUndefined
-
     checked(results)
     images = {name: _png(name, figure) for name, (figure, _) in figures.items()}
-    source = importlib.resources.files("glaciercast.report").joinpath("templates/report.html").read_text(encoding="utf-8")
-    # Titles and notes come from users' files: nothing reaches the page unescaped.
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
     shown = [
         {
             "name": name,
@@ -83,10 +77,10 @@ def write_page(
         }
         for name, (figure, caption) in figures.items()
     ]
-    html = template.render(**_context(results), figures=shown, notes=list(notes), provenance=list(_flat(provenance)))
+    text = html.render("report.html", **_context(results), figures=shown, notes=list(notes), provenance=list(_flat(provenance)))
     for name, data in images.items():
         _write(path.parent / "figures" / f"{name}.png", data)
-    _write(path, html.encode("utf-8"))
+    _write(path, text.encode("utf-8"))
     return path
 
 

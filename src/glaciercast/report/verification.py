@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glaciercast.hazard.verify import Verified
+from glaciercast.report import html
 from glaciercast.report import verification_figures as figures
 
 if TYPE_CHECKING:
@@ -46,16 +46,14 @@ def write_page(path: Path, verified: Verified, starts: Mapping[str, np.datetime6
     provenance
         Versions and time.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    source = importlib.resources.files("glaciercast.report").joinpath("templates/verification.html").read_text(encoding="utf-8")
-    # Names of lakes and floods come from users' files: nothing reaches the page unescaped.
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
     sections = [_section(path.parent / "figures", verified, starts, protocol) for protocol in verified.result["protocols"]]
-    html = template.render(
-        facts=verified.result, sections=sections, provenance={"made": provenance.get("created", ""), **provenance.get("packages", {})}
+    text = html.render(
+        "verification.html",
+        facts=verified.result,
+        sections=sections,
+        provenance={"made": provenance.get("created", ""), **provenance.get("packages", {})},
     )
-    _write(path, html.encode("utf-8"))
+    _write(path, text.encode("utf-8"))
     return path
 
 
