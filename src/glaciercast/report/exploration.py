@@ -19,6 +19,8 @@ Drawn = dict[str, tuple["Figure", str]]
 MONTHS = ("J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D")
 COLOURS = {"snow": "#56B4E9", "ice": "#0072B2", "water": "#009E73", "rock": "#b3a089"}
 SURFACE_COLOURS = {"bare ice": "#0072B2", "debris or mixed ice": "#E69F00", "ground": "#D55E00", "ice": "#0072B2", "scene": "#4d4d4d"}
+LEAST_HOURS = 1.0
+"""Least height of the axis of the time of view, h: a tenth of an hour, to which times are given, is no drift."""
 
 
 def slug(path: str) -> str:
@@ -108,8 +110,9 @@ def temperature(path: str, told: dict[str, Any]) -> Drawn:
     if any("trend" in row[key] for half in halves for row in told[half]["zones"] for key in ("all_years", "without_drift")):
         drawn[f"warming-{slug(path)}"] = (
             trends(path, told, halves),
-            f"{path}: trend of the surface temperature with its {_level(told):.0%} interval, of all years and of those before 2020, from "
-            "which on Terra's time of view drifts. Bare ice: saturated views are taken as censored.",
+            f"{path}: trend of the surface temperature with its {_level(told):.0%} interval, of all years and of those before 2020"
+            + (", from which on Terra's time of view drifts" if told["drifts"] else " (this product's own trend is that of all years)")
+            + ". Bare ice: saturated views are taken as censored.",
         )
     if any(told[half]["view_time"] for half in halves):
         drawn[f"view-time-{slug(path)}"] = (
@@ -160,6 +163,8 @@ def view_time(path: str, told: dict[str, Any], halves: list[str]) -> Figure:
         rows = told[half]["view_time"]
         axes.plot([row["year"] for row in rows], [row["hour"] % 24 for row in rows], "o-", markersize=3, color="#0072B2")
         axes.set(title=half, ylabel="local solar time (h)", xlabel="year")
+        middle = sum(axes.get_ylim()) / 2
+        axes.set_ylim(min(axes.get_ylim()[0], middle - LEAST_HOURS / 2), max(axes.get_ylim()[1], middle + LEAST_HOURS / 2))
         axes.locator_params(axis="x", integer=True)
         axes.grid(axis="y")
     figure.suptitle(f"{path}: time of view")

@@ -65,7 +65,7 @@ def _velocity_line(path: str, told: Mapping[str, Any]) -> str:
         return f"{path}: {told['pairs']} pairs; no zone of ice has a season of more than three errors"
     most = max(sure, key=lambda row: row["amplitude"])
     return (
-        f"{path}: {told['pairs']} pairs; season of {most['zone']}: {most['amplitude']:.3g} ± {most['amplitude_error']:.2g} m/yr, "
+        f"{path}: {told['pairs']} pairs; season of {most['zone']}: {most['amplitude']:.1f} ± {most['amplitude_error']:.1f} m/yr, "
         f"fastest on day {most['peak_day']:.0f} ± {most['peak_day_error']:.0f}"
     )
 
@@ -192,7 +192,7 @@ def _warming_row(row: Mapping[str, Any], drifts: bool) -> list[str]:
 
 
 def _both(vx: float | None, vy: float | None) -> str:
-    return "–" if vx is None or vy is None else f"{vx:.1f}, {vy:.1f}"
+    return "–" if vx is None or vy is None else f"{vx:z.1f}, {vy:z.1f}"
 
 
 def _percent(share: float | None) -> str:
@@ -200,4 +200,4 @@ def _percent(share: float | None) -> str:
 
 
 def _with_error(value: float | None, error: float | None, digits: int = 1) -> str:
-    return "–" if value is None or error is None else f"{value:.{digits}f} ± {error:.{digits}f}"
+    return "–" if value is None or error is None else f"{value:z.{digits}f} ± {error:.{digits}f}"

@@ -31,7 +31,7 @@ def velocity(path: str, told: dict[str, Any], found: Motion, where: Zones, axes:
         ),
         f"cycle-{slug(path)}": (
             cycles(path, told),
-            f"{path}: seasonal part of the velocity along the flow, averaged over zones, with the {'1 σ'} error of the amplitude. Dashed: "
+            f"{path}: seasonal part of the velocity along the flow, averaged over zones, with the 1 σ error of the amplitude. Dashed: "
             "not more than noise makes (less than three errors).",
         ),
     }
@@ -40,7 +40,7 @@ def velocity(path: str, told: dict[str, Any], found: Motion, where: Zones, axes:
 @style.styled
 def maps(path: str, found: Motion, where: Zones, axes: tuple[np.ndarray, np.ndarray]) -> Figure:
     """Draw mean speed, amplitude and day of the peak."""
-    figure = style.new_figure(11.0, 3.9)
+    figure = style.new_figure(11.0, 4.3)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
     with np.errstate(invalid="ignore"):
         sure = found.along.amplitude > 3 * found.along.amplitude_error
@@ -68,7 +68,7 @@ def cycles(path: str, told: dict[str, Any]) -> Figure:
     for k, row in enumerate(rows):
         colour = style.NETWORK_COLOURS[k % len(style.NETWORK_COLOURS)]
         curve = np.cos(2 * np.pi * (day - row["peak_day"]) / DAYS)
-        label = f"{row['zone']}: {row['amplitude']:.3g} ± {row['amplitude_error']:.2g} m/yr"
+        label = f"{row['zone']}: {row['amplitude']:.1f} ± {row['amplitude_error']:.1f} m/yr"
         panel.plot(day, row["amplitude"] * curve, color=colour, linestyle="-" if row["seasonal"] else "--", label=label)
         if row["seasonal"]:
             low, high = ((row["amplitude"] + sign * row["amplitude_error"]) * curve for sign in (-1, 1))
