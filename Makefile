@@ -45,7 +45,7 @@ check: $(STAMP) ## lint, formatting, types, layers of the architecture, docs wit
 	$(MAKE) --no-print-directory docs
 
 docs: $(STAMP) ## build the documentation in docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs docs/_build/html
 
 # those that need nothing but this checkout; gapfill, masks, coregister and skill are studies of archives that are made first (--help)
 BENCH = acquire faults forecast learnable models patches predictable simulate training
