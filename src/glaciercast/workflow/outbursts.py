@@ -70,7 +70,7 @@ def lake_tables(
     Raises
     ------
     InputError
-        If one of the files is there already, or as for `hazard.tables.of_cube`.
+        If one of the files is there already, the folder holds another kind of run or other lakes, or as for `hazard.tables.of_cube`.
     """
     from glaciercast.hazard import tables
 
@@ -80,14 +80,29 @@ def lake_tables(
     for path in paths.values():
         if path.exists():
             raise InputError(f"{path}: is there already; expected a folder without it")
+    _check_beside(folder, name)
     made = tables.of_cube(store.locate(cube), *at, name=name, settings=settings)
     folder.mkdir(parents=True, exist_ok=True)
-    for key, path in paths.items():
-        partial = path.with_name(path.name + ".partial")
+    partials = {key: path.with_name(path.name + ".partial") for key, path in paths.items()}
+    for key, partial in partials.items():
         made[key].to_csv(partial, index=False, date_format="%Y-%m-%dT%H:%M:%S", lineterminator="\n")
-        partial.replace(path)
+    for key, path in paths.items():
+        partials[key].replace(path)
     spans = {key: _span(table, "second" if key == "motion" else "time") for key, table in made.items()}
     return {"lake": name, "lon": at[0], "lat": at[1], **spans, "files": [str(path) for path in paths.values()]}
+
+
+def _check_beside(folder: Path, name: str) -> None:
+    """Check that a folder, where it holds something, holds this lake."""
+    import pandas as pd
+
+    state = folder / runs.STATE
+    if state.is_file() and (command := runs.read_json(state).get("command")) != "hazard lakes":
+        raise InputError(f"{folder}: holds a '{command}' run; expected a new folder, or one of 'hazard lakes'")
+    if (table := folder / "lakes.csv").is_file():
+        lakes = pd.read_csv(table, dtype=str)
+        if "lake" in lakes and name not in (known := sorted(set(lakes["lake"]))):
+            raise InputError(f"--name {name}: is none of the lakes in {table}: {', '.join(known[:5])}")
 
 
 def _span(table: pd.DataFrame, taken: str) -> dict[str, Any]:
