@@ -152,6 +152,7 @@ def test_a_forecast_is_in_its_place_and_time_and_reads_only_what_was_there(cube,
         workflow.forecast(cube, trained["model"], tmp_path / "early", issue_time="2014-03-01")
 
 
+@pytest.mark.slow
 def test_a_model_that_states_a_spread_writes_its_quantiles_and_goes_on_from_its_own_forecasts(cube, tmp_path):
     spec = workflow.ModelSpec(name="unet_time", residual="climatology", head="gaussian")
     trained = workflow.train(cube, spec, tmp_path / "model", SETTINGS)

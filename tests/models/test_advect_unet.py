@@ -120,6 +120,7 @@ def learnt(network, given, truth, rate, steps):
     return losses[0], losses[-1]
 
 
+@pytest.mark.slow
 def test_pixel_size_and_step_are_learnt_from_velocities():
     frames = texture(2, 16, 0.75, -0.5, 5, seed=0)[:, :, None]
     velocity = torch.tensor([1.5, 1.0])[None, None, :, None, None].expand(2, 3, 2, 16, 16)  # normalised: rows run south
@@ -132,6 +133,7 @@ def test_pixel_size_and_step_are_learnt_from_velocities():
     torch.testing.assert_close(network.motion(given.frames)[0, :, 8, 8], torch.tensor([0.75, -0.5]), rtol=0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_motion_is_learnt_from_frames_alone():
     frames = texture(2, 16, 0.75, -0.5, 5, seed=0)[:, :, None]
     given = inputs(task(), n=2, rows=16)._replace(

@@ -40,6 +40,7 @@ def loss(forecaster, given):
     return (squares / weight).item()
 
 
+@pytest.mark.slow
 def test_a_threshold_is_learnt_by_trees_and_not_by_a_line():
     boosted, linear = solved(**SMALL), solved("pixel_linear")
     given = threshold(batch(TASK, 6, seed=9), boosted)

@@ -66,6 +66,7 @@ def same(one, other):
     return {key for key in one if torch.equal(one[key], other[key])}
 
 
+@pytest.mark.slow
 def test_all_stand_in_one_table_with_the_baselines(results):
     summary, out = results
     models = summary["benchmark"]["models"]
@@ -77,6 +78,7 @@ def test_all_stand_in_one_table_with_the_baselines(results):
     assert models["zero-shot"]["train_seconds"] == 0 < models["fine-tuned"]["train_seconds"]
 
 
+@pytest.mark.slow
 def test_zero_shot_has_the_weights_of_the_source_and_the_units_of_this_cube(results, trained, here):
     summary, _ = results
     zero, meta = saving.load(summary["models"]["zero-shot"])
@@ -94,12 +96,14 @@ def test_zero_shot_has_the_weights_of_the_source_and_the_units_of_this_cube(resu
     np.testing.assert_allclose(zero.reference.mean[0, 0], np.average(values[months == 1], axis=0, weights=seen[months == 1]), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_stays_and_the_mixed_network_starts_afresh(results, trained):
     weights = networks(results[0], trained)
     assert set(weights["source"]) - same(weights["fine-tuned"], weights["source"]) == {"readout.weight", "readout.bias"}
     assert not same(weights["mixed"], weights["source"]) & {key for key in weights["source"] if key.endswith("weight") and "0.0" in key}
 
 
+@pytest.mark.slow
 def test_all_of_them_forecast_this_cube_and_know_what_their_weights_have_seen(results, trained, here, there, tmp_path):
     summary, _ = results
     for title, folder in summary["models"].items():
