@@ -5,7 +5,7 @@ import pytest
 import zarr
 from tests.dataset import made
 
-from glaciercast.dataset import blocks, plan, statistics
+from glaciercast.dataset import blocks, opening, statistics
 from glaciercast.dataset.config import DatasetConfig
 from glaciercast.patches import normalise
 from glaciercast.patches.splits import PARTS
@@ -14,7 +14,7 @@ SETTINGS = DatasetConfig.model_validate({**made.SMALL, "augment": {"copies": 2, 
 
 
 def opened(home, folder, settings=SETTINGS):
-    return plan.open_plan(plan.identify([home]), settings, folder)
+    return opening.open_plan(opening.identify([home]), settings, folder)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glaciercast import config, export, runs, store
-from glaciercast.dataset import croissant, datasheet, describe, plan, stac, statistics, sums, writing
+from glaciercast.dataset import croissant, datasheet, describe, opening, stac, statistics, sums, writing
 from glaciercast.dataset.config import DatasetConfig
 from glaciercast.errors import InputError
 
@@ -23,7 +23,7 @@ def publish(named: Mapping[str, Path], out: Path, settings: DatasetConfig, repla
     Parameters
     ----------
     named
-        Name → cube (`plan.identify`).
+        Name → cube (`opening.identify`).
     out
         Folder of the data set; it is whole or not there.
     replace
@@ -56,7 +56,7 @@ def publish(named: Mapping[str, Path], out: Path, settings: DatasetConfig, repla
 def _write(named: Mapping[str, Path], out: Path, settings: DatasetConfig, identity: str, replace: bool) -> dict[str, Any]:
     """Write the data set and return what its ``dataset.json`` holds."""
     with writing.unfinished(out, identity, replace) as folder:
-        made = plan.open_plan(named, settings, folder / writing.WORK / "cache")
+        made = opening.open_plan(named, settings, folder / writing.WORK / "cache")
         stats = statistics.fit(made)
         writing.begin(folder, identity)
         writer = writing.Writer(made, folder, stats)

@@ -45,9 +45,9 @@ def export_dataset(
     GlaciercastError
         If the cube, or the data set that is there, differs from its checksums.
     """
-    from glaciercast.dataset import plan, publish, sums
+    from glaciercast.dataset import opening, publish, sums
 
-    named = plan.identify([cubes] if isinstance(cubes, str | Path) else cubes)
+    named = opening.identify([cubes] if isinstance(cubes, str | Path) else cubes)
     folder = Path(out)
     for path in named.values():
         if path.resolve() in (folder.resolve(), *folder.resolve().parents):
