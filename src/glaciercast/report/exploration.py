@@ -166,6 +166,8 @@ def view_time(path: str, told: dict[str, Any], halves: list[str]) -> Figure:
         middle = sum(axes.get_ylim()) / 2
         axes.set_ylim(min(axes.get_ylim()[0], middle - LEAST_HOURS / 2), max(axes.get_ylim()[1], middle + LEAST_HOURS / 2))
         axes.locator_params(axis="x", integer=True)
+        if len(rows) == 1:
+            axes.set_xlim(rows[0]["year"] - 2, rows[0]["year"] + 2)
         axes.grid(axis="y")
     figure.suptitle(f"{path}: time of view")
     return figure

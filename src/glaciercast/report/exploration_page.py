@@ -118,7 +118,7 @@ def _coverage_words(found: Mapping[str, Any]) -> str:
     gap = (
         "" if found["longest_gap"] is None else f" Longest gap: {found['longest_gap_days']:.0f} days, {' to '.join(found['longest_gap'])}."
     )
-    never = f" Months without any: {len(without)} of {found['months']}." + (f" ({', '.join(without)})" if 0 < len(without) <= 24 else "")
+    never = f" Months without any: {len(without)} of {found['months']}" + (f" ({', '.join(without)})." if 0 < len(without) <= 24 else ".")
     return (
         f"{found['seen']} of {found['dates']} dates saw something, {found['first']} to {found['last']}; "
         f"on average {found['mean_share']:.0%} of the area.{gap}{never}"
