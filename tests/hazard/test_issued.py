@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.hazard import issued, records
+from glaciercast.hazard import features, issued, records
+from glaciercast.hazard.features import FeatureConfig
 from glaciercast.hazard.issued import IssueConfig
 from glaciercast.simulate import outbursts
 
@@ -46,6 +47,17 @@ def test_it_counts_the_floods_that_were_over(known, outlook):
     over = known.events[known.events["end"].fillna(known.events["latest"]) < DAY]
     assert outlook["floods"] == len(over)
     assert outlook["claims"][0].startswith(f"It rests on {len(over)} floods of {over['lake'].nunique()} lakes.")
+
+
+def test_horizons_that_are_not_over_do_not_raise_the_base_rate(known):
+    """Of the last 90 days it is known where a flood came, never where none will."""
+    flood = known.events.sort_values("start").iloc[-1]
+    day = (flood["end"] + pd.Timedelta(2, unit="D")).normalize()
+    past = features.make(known.until(day), None, FeatureConfig(every_days=7), (90,))
+    over = past.take(past.issue <= (day - pd.Timedelta(90, unit="D")).to_datetime64())
+    assert np.nanmean(past.take(past.issue > over.issue.max()).labels[90]) > 0.1
+    found = issued.foretell(known.until(day), past, over.take(np.arange(3)), 90, IssueConfig(model="season", horizons=(90,)), day)
+    assert found.base_rate == pytest.approx(np.nanmean(over.labels[90]))
 
 
 def test_it_tells_how_old_its_records_are(known, outlook):

@@ -215,7 +215,7 @@ def _look(product: str, scene: xr.Dataset, facts: xr.Dataset, where: Place, terr
 
 
 def image(look: Look, where: Place) -> np.ndarray:
-    """Return the square of `IMAGE_SIDE` pixels a side around the lake's point, float32 (band, y, x), NaN where not clear or beyond the grid."""
+    """Return a square of `IMAGE_SIDE` pixels around the lake's point, float32 (band, y, x), NaN where not clear or beyond the grid."""
     bands = np.stack([look.optics.green, look.optics.nir, look.optics.swir16]).astype("float32")
     bands[:, ~look.optics.clear] = np.nan
     half = IMAGE_SIDE // 2

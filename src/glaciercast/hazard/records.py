@@ -193,7 +193,7 @@ def _typed(table: pd.DataFrame, name: str, origin: str) -> pd.DataFrame:
     made = {}
     for key, column in columns.items():
         if key not in table and column.needed and len(table):
-            raise InputError(f"{origin}: {name}: {unknown('column', key, map(str, table.columns))}")
+            raise InputError(f"{origin}: {name}: expected a column '{key}', found {', '.join(map(str, table.columns))}")
         values = table[key] if key in table else pd.Series([""] * len(table), dtype=object)
         made[key] = _values(values.reset_index(drop=True), column, f"{origin}: {name}: {key}")
     typed = pd.DataFrame(made)

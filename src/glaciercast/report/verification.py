@@ -135,7 +135,8 @@ def _pairs(verified: Verified, cell: Mapping[str, Any]) -> Any:
 def _left_out(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     seen = {cell["horizon"]: cell["folds_left_out"] for cell in cells if cell["folds_left_out"]}
     return [
-        f"{horizon} days: {len(names)} folds without a flood to learn from are not scored: {_some(names)}"
+        f"{horizon} days: {len(names)} fold{'s' * (len(names) != 1)} without a flood to learn from "
+        f"{'is' if len(names) == 1 else 'are'} not scored: {_some(names)}"
         for horizon, names in seen.items()
     ]
 
