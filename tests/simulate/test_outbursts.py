@@ -161,6 +161,19 @@ def test_surges_close_dams_while_lakes_are_watched():
     assert fast.max() > 3 * fast.median()
 
 
+def test_neither_dam_nor_surge_tells_who_can_drain():
+    spec = SMALL.model_copy(update={"lakes": 40, "surging": 0.5})
+    valleys = [outbursts_lakes.make(spec, 2, number) for number in range(spec.lakes)]
+    calm = [valley for valley in valleys if valley.spec.base_hazard == outbursts_lakes.NEVER]
+    ice = [valley for valley in calm if valley.dam == "ice"]
+    assert len(calm) == 20
+    assert 5 <= len(ice) <= 15
+    assert {valley.dam for valley in calm} == {"ice", "moraine", "bedrock"}
+    surged = sum(valley.speed.max() > 3 * np.median(valley.speed) for valley in ice)
+    assert 1 <= surged < len(ice)
+    assert not any(len(valley.history.events) for valley in calm)
+
+
 @pytest.mark.slow
 def test_default_has_enough_years_with_and_without_floods():
     spec = OutburstSpec(seen=SeenSpec(images=0))

@@ -75,7 +75,8 @@ def make(spec: OutburstSpec, seed: int, number: int) -> Valley:
     drains = spec.mode == "season" or _drains(spec, seed, number)
     air = weather.make(spec.weather, dates[0], dates[-1], seed, f"outbursts {number}")
     basin = _basin(float(np.exp(rng.uniform(*np.log(spec.largest)))), float(rng.uniform(20, 60)))
-    surge = _surge(spec, rng) if drains and spec.mode != "season" and rng.random() < spec.surging else None
+    dam = "ice" if drains else _other_dam(spec, seed, number)
+    surge = _surge(spec, rng) if dam == "ice" and spec.mode != "season" and rng.random() < spec.surging else None
     close = pd.Timestamp(surge) if surge else dates[0] + pd.Timedelta(days=int(rng.integers(1, WARM_UP)))
     inflow = _inflow(air, basin.full_volume(FULL_SHARE) / rng.uniform(*spec.fill_years))
     hazard = spec.hazard
@@ -92,7 +93,7 @@ def make(spec: OutburstSpec, seed: int, number: int) -> Valley:
         name=f"lake-{number:03d}",
         lon=round(spec.lon + float(rng.uniform(-1, 1)), 5),
         lat=round(spec.lat + float(rng.uniform(-0.5, 0.5)), 5),
-        dam="ice" if drains else str(rng.choice(["moraine", "bedrock"])),
+        dam=dam,
         spec=rules,
         hypsometry=basin,
         history=history,
@@ -113,6 +114,12 @@ def chances(spec: OutburstSpec, valley: Valley, horizon: int) -> FloatArray:
 def _drains(spec: OutburstSpec, seed: int, number: int) -> bool:
     order = generator(seed, "outbursts", "draining").permutation(spec.lakes)
     return bool(order[number] < round(spec.draining * spec.lakes))
+
+
+def _other_dam(spec: OutburstSpec, seed: int, number: int) -> str:
+    """Return what dams a lake that can't drain: ice for some, whose water leaves over rock beside it, so that the dam tells only a part."""
+    rng = generator(seed, "outbursts", "dam", number)
+    return "ice" if rng.random() < spec.stable_ice else str(rng.choice(["moraine", "bedrock"]))
 
 
 def _basin(area: float, depth: float) -> Hypsometry:

@@ -66,7 +66,8 @@ class OutburstSpec(Config):
         "year; shuffled: as lake, with floods moved among lakes and years on their day of the year, so that lakes tell nothing",
     )
     draining: Share = Field(default=0.5, description="share of the lakes that can drain; all can where only the season counts")
-    surging: Share = Field(default=0.25, description="share of the lakes that can drain whose dam a surge closes while they are watched")
+    stable_ice: Share = Field(default=0.5, description="share of the lakes that can't drain that ice dams all the same")
+    surging: Share = Field(default=0.25, description="share of the ice dams that a surge closes while they are watched")
     largest: tuple[float, float] = Field(default=(1e5, 6e5), description="area of full lakes, m², least and most")
     fill_years: tuple[float, float] = Field(default=(0.9, 2.2), description="years to fill, least and most")
     lon: float = Field(default=74.5, ge=-179, le=179)
