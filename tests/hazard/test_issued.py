@@ -53,9 +53,11 @@ def test_horizons_that_are_not_over_do_not_raise_the_base_rate(known):
     """Of the last 90 days it is known where a flood came, never where none will."""
     flood = known.events.sort_values("start").iloc[-1]
     day = (flood["end"] + pd.Timedelta(2, unit="D")).normalize()
-    past = features.make(known.until(day), None, FeatureConfig(every_days=7), (90,))
-    over = past.take(past.issue <= (day - pd.Timedelta(90, unit="D")).to_datetime64())
-    assert np.nanmean(past.take(past.issue > over.issue.max()).labels[90]) > 0.1
+    past = features.make(issued._by(known, day), None, FeatureConfig(every_days=7), (90,))
+    late = past.issue > (day - pd.Timedelta(90, unit="D")).to_datetime64()
+    assert late.any() and np.isnan(past.labels[90][late]).all()
+    over = past.take(~late)
+    assert not np.isnan(over.labels[90][over.lake == flood["lake"]]).all()
     found = issued.foretell(known.until(day), past, over.take(np.arange(3)), 90, IssueConfig(model="season", horizons=(90,)), day)
     assert found.base_rate == pytest.approx(np.nanmean(over.labels[90]))
 

@@ -52,10 +52,12 @@ def test_fourteen_days_are_well_dated_and_fifteen_are_not():
     assert np.isnan(labelled(events(("a", "2020-06-01", "2020-06-16")), ["2020-06-08"], 1)[0])
 
 
-def test_days_outside_the_watch_are_no_negatives_but_a_known_flood_still_counts():
-    table = events(("a", "2019-06-10", "2019-06-10"))
-    found, _ = labelled(table, ["2019-06-05", "2019-12-31", "2020-01-01", "2020-12-25", "2020-12-26"])
-    np.testing.assert_array_equal(found, [1, np.nan, 0, 0, np.nan])
+def test_a_horizon_that_the_watch_does_not_hold_counts_neither_with_a_flood_nor_without():
+    """Else it could only ever count where a flood came."""
+    table = events(("a", "2020-01-02", "2020-01-02"), ("a", "2020-12-30", "2020-12-30"))
+    found, floods = labelled(table, ["2019-06-05", "2019-12-31", "2020-01-01", "2020-12-23", "2020-12-24", "2020-12-25", "2020-12-26"])
+    np.testing.assert_array_equal(found, [np.nan, np.nan, 1, 0, 1, 1, np.nan])
+    assert floods.tolist() == ["", "", "e0", "", "e1", "e1", ""]
 
 
 def test_floods_of_another_lake_do_not_count_and_the_earliest_names_the_label():
@@ -89,6 +91,7 @@ def test_labels_agree_with_the_rule_read_day_by_day(horizon, floods, days):
         held = set(range(number, number + horizon))
         spans = [(set(range(first, first + span + 1)), first + span // 2) for first, span in floods]
         certain = any(window <= held or (len(window) <= 15 and middle in held) for window, middle in spans)
-        clear = held <= set(range(366)) and not any(window & held for window, _ in spans)
-        assert (value == 1) == certain
-        assert (value == 0) == (clear and not certain)
+        watched = held <= set(range(366))
+        clear = not any(window & held for window, _ in spans)
+        assert (value == 1) == (watched and certain)
+        assert (value == 0) == (watched and clear and not certain)

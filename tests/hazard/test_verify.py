@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.hazard import made_outlooks
 from tests.hazard.made_outlooks import EMBARGO, HORIZON
 
 from glaciercast.errors import GlaciercastError, InputError
-from glaciercast.hazard import folds, verify, verify_cells, verify_scores, windows
+from glaciercast.hazard import features, folds, records, verify, verify_cells, verify_scores, windows
+from glaciercast.hazard.features_config import FeatureConfig
 from glaciercast.hazard.pairs import Pairs
 from glaciercast.hazard.samples import Chances
 from glaciercast.hazard.verify_cells import Cell
@@ -73,6 +75,25 @@ def test_the_season_is_measured_against_itself(verified):
     assert cell["skill"]["value"] == 0
     assert cell["claim"].startswith("The seasonal base rate is what skill is measured against")
     assert cell["brier"] == cell["brier_season"]
+
+
+def test_horizons_that_the_watch_does_not_hold_are_neither_learnt_from_nor_tested():
+    """Of the last 90 days only horizons with a flood could ever count: 78 days more than the 12 whose horizons are over."""
+    watch = {"watched_from": "2001-01-01", "watched_to": "2004-12-31"}
+    table = pd.DataFrame([{"lake": lake, "lon": 74, "lat": 36, "dam": "ice", **watch} for lake in "ab"])
+    days = [("a", "2002-07-01"), ("a", "2004-12-20"), ("b", "2003-07-01")]
+    floods = pd.DataFrame([{"event": day, "lake": lake, "start": day, "earliest": day, "latest": day} for lake, day in days])
+    held = records.make({"lakes": table, "events": floods})
+    samples = features.make(held, settings=FeatureConfig(every_days=1), horizons=(90,))
+    within = samples.issue <= np.datetime64("2004-10-03")  # the last horizon that ends with the watch
+    split = folds.split("lake", samples, 90, 200)
+    for fold in split.folds:
+        assert (fold.train | fold.test).sum() == within.sum()
+        assert not (fold.train | fold.test)[~within].any()
+        assert (samples.floods[90][fold.train | fold.test] == "2004-12-20").sum() == 12
+    base_rate = verify_cells.foretell(Cell("constant", "lake", 90), held, samples, split, made_outlooks.create).chance
+    learnt = within & (samples.lake == "a")
+    assert base_rate[within & (samples.lake == "b")] == pytest.approx((90 + 12) / learnt.sum())
 
 
 def test_floods_of_the_season_alone_give_no_skill():

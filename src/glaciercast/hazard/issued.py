@@ -118,8 +118,7 @@ def foretell(known: Records, past: Samples, now: Samples, horizon: int, settings
     InputError
         If there is no flood, or no day without one, to learn from.
     """
-    # A horizon that is not over tells of floods alone, never of their absence: days before it would raise the base rate.
-    learnt = past.take(past.issue <= (day - pd.Timedelta(horizon, unit="D")).to_datetime64()).known(horizon)
+    learnt = past.known(horizon)
     floods, negatives = floods_of(learnt, horizon), int((learnt.labels[horizon] == 0).sum())
     if not floods:
         over = f"{claims.counted(len(known.events))} of which no day of issue tells" if len(known.events) else "none"

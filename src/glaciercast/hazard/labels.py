@@ -15,12 +15,15 @@ _DAY = np.timedelta64(1, "D")
 def label(events: pd.DataFrame, lakes: pd.DataFrame, lake: np.ndarray, issue: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what came of each lake and day of issue within a horizon.
 
-    The horizon of h days holds the days issue … issue + h − 1. The label is
+    The horizon of h days holds the days issue … issue + h − 1. Where the lake was watched on every day of it, the label is
 
     - 1 where an event of the lake certainly began within it (all days from its earliest to its latest lie in it), or where an event dated
       to 14 days or better has its middle day (``start``) in it;
-    - 0 where the lake was watched on every day of it, and no event of the lake may have begun on any of them;
-    - NaN else: nobody would have seen a flood, or a flood's date is too uncertain to tell.
+    - 0 where no event of the lake may have begun on any of its days;
+    - NaN else: a flood's date is too uncertain to tell.
+
+    It is NaN too where the watch does not hold the whole horizon, be a flood known or not: such a horizon could only ever count where a
+    flood came, so that floods would look more frequent than they are.
 
     Parameters
     ----------
@@ -76,7 +79,8 @@ def _of_lake(
         began |= inside
         possible |= (earliest <= last) & (first <= latest)
     seen = (watched[0] <= first) & (last <= watched[1])
-    return np.where(began, 1.0, np.where(seen & ~possible, 0.0, np.nan)), floods
+    floods[~seen] = ""
+    return np.where(seen & began, 1.0, np.where(seen & ~possible, 0.0, np.nan)), floods
 
 
 def _days(times: object) -> np.ndarray:

@@ -32,8 +32,8 @@ class Samples:
     names
         Of the features.
     labels
-        By horizon: 1 where a flood of the lake begins within it, 0 where none does, NaN where that is not known (the lake is not watched to
-        its end, or the flood's date is too uncertain to tell), float64 (sample,).
+        By horizon: 1 where a flood of the lake begins within it, 0 where none does, NaN where that is not known (the lake is not watched on
+        all of its days, or the flood's date is too uncertain to tell), float64 (sample,).
     floods
         By horizon: which event makes the label 1, object (sample,); empty elsewhere.
     events
