@@ -1,9 +1,10 @@
 """A table of one's own."""
 
+import pandas as pd
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.hazard import catalogue
+from glaciercast.hazard import catalogue, events
 
 
 def read(path, text):
@@ -28,6 +29,19 @@ def test_bounds_win_over_the_date_and_places_are_held_against_the_country(tmp_pa
     assert len(found.notes) == 1 and "swapped" in found.notes[0]
 
 
+def test_a_day_of_report_is_kept_through_writing_and_becomes_that_of_the_record(tmp_path):
+    found = read(
+        tmp_path, "lake,lon,lat,date,available_at\nShisper,74.57,36.36,2021-05-15,2021-06-20T12:00\nShisper,74.57,36.36,2020-05,\n"
+    )
+    told = [pd.Timestamp("2021-06-20T12:00"), pd.NaT]
+    assert found.events["available_at"].tolist() == told
+    assert catalogue.read(catalogue.write(found.events, tmp_path / "again.csv")).events["available_at"].tolist() == told
+    lakes = pd.DataFrame([{"lake": "Shisper", "lon": 74.57, "lat": 36.36, "watched_from": "2019-01-01", "watched_to": "2022-12-31"}])
+    made, _ = events.to_records(found.events, lakes)
+    assert made.events["available_at"].tolist() == told[::-1]
+    assert [len(made.until(day).events) for day in ("2021-06-20", "2021-06-21")] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -37,6 +51,8 @@ def test_bounds_win_over_the_date_and_places_are_held_against_the_country(tmp_pa
         ("lake,date,event\na,2020,x\nb,2021,x\n", "event 'x' is there twice"),
         ("lake,earliest,latest\na,2021,2020\n", "mine-1: latest 2020-12-31 lies before earliest 2021-01-01"),
         ("lake,date\n", "expected at least one flood, found none"),
+        ("lake,date,available_at\na,2020,soon\n", "mine-1: available_at: expected a time such as 2021-06-20 .*, found 'soon'"),
+        ("lake,date,available_at\na,2020,2020-06-01\n", "mine-1: available_at 2020-06-01 lies before latest 2020-12-31"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path, text, line):

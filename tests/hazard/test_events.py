@@ -100,6 +100,7 @@ def test_shisper_is_found_in_the_real_catalogue_by_place_and_by_alias(real_data)
     table = catalogue.read(real_data("hmaglofdb/HMAGLOFDB.csv")).events
     made, _ = events.to_records(table, LAKES[:2])
     assert made.events["lake"].value_counts().to_dict() == {"Kyagar": 34, "Shisper": 4}
+    assert made.events["available_at"].isna().all()  # it tells no dates of report
     assert made.events.loc[made.events["lake"] == "Shisper", "start"].dt.strftime("%m-%d").tolist() == ["06-22", "05-29", "05-15", "05-07"]
     assert len(events.of_lake(table, "hassanabad i")) == len(events.of_lake(table, "Shisper")) == 4
     with pytest.raises(InputError, match="lake 'Atlantis': no flood"):

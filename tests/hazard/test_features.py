@@ -153,6 +153,21 @@ def test_share_of_the_area_before_an_earlier_flood():
     np.testing.assert_array_equal(found.column("past_floods"), [0, 1, 1])
 
 
+def test_a_flood_of_which_nobody_could_have_known_changes_no_bit_until_then():
+    time = pd.date_range("2020-05-01", periods=60, freq="3D")
+    areas = area_table(time, np.where(time < "2020-08-01", 4e5, 1e5))
+    day = pd.DataFrame({key: ["2020-08-01"] for key in ("start", "earliest", "latest", "end")})
+    event = day.assign(event="f", lake="a", available_at="2020-09-15")
+    issues = pd.concat([at(day, ["a"]) for day in ("2020-08-10", "2020-09-14", "2020-09-15", "2020-09-30")])
+    told, without = features.make(one_lake(areas=areas, events=event), issues), features.make(one_lake(areas=areas), issues)
+    same(told.take(np.array([0, 1])), without.take(np.array([0, 1])))
+    np.testing.assert_array_equal(told.column("past_floods"), [0, 0, 1, 1])
+    np.testing.assert_array_equal(told.column("since_flood"), [np.nan, np.nan, 45, 60])
+    assert told.column("share_flooded")[3] == pytest.approx(0.25)
+    at_once = features.make(one_lake(areas=areas, events=event.assign(available_at="")), issues)
+    np.testing.assert_array_equal(at_once.column("past_floods"), [1, 1, 1, 1])
+
+
 def test_speed_is_that_of_mean_components_never_the_mean_of_speeds():
     rng = np.random.default_rng(0)
     second = pd.date_range("2020-06-01", periods=30, freq="2D")

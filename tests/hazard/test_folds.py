@@ -80,6 +80,30 @@ def test_forward_knows_nothing_from_less_than_an_embargo_before_its_first_issue(
         assert (fold.events["end"] < pd.Timestamp(cut)).all()
 
 
+def test_forward_knows_a_flood_only_once_it_could_have_been_known():
+    """The flood of 2002 was told of on 1 June 2003: the fold of 2003, fitted in October 2002, takes its days for quiet ones."""
+    samples = made({"a": ["2001-07-05", "2002-06-01"], "b": ["2001-06-20", "2002-06-25"]}, first="2001-01-02")
+    told = {"a 2002-06-01": "2003-06-01", "b 2002-06-25": "2002-08-01"}
+    samples.events["available_at"] = pd.to_datetime(samples.events["event"].map(told))
+    by_year = {fold.name: fold for fold in folds.split("forward", samples, HORIZON, EMBARGO).folds}
+    assert sorted(by_year["2003"].events["event"]) == ["a 2001-07-05", "b 2001-06-20", "b 2002-06-25"]
+    learnt = {year: folds.learnt(samples, fold, HORIZON) for year, fold in by_year.items()}
+    counts = {year: pd.Series(found.floods[HORIZON]).value_counts().drop("").to_dict() for year, found in learnt.items()}
+    assert counts["2003"] == {"a 2001-07-05": 6, "b 2001-06-20": 6, "b 2002-06-25": 6}
+    assert counts["2004"] == counts["2003"] | {"a 2002-06-01": 5}  # of its own day there is no sample
+    assert len(learnt["2003"]) == by_year["2003"].train.sum()
+    assert learnt["2003"].labels[HORIZON].sum() == 18
+
+
+def test_where_two_floods_lie_in_a_horizon_the_one_that_was_known_labels_it():
+    samples = made({"a": ["2002-06-01", "2002-06-16"]}, last="2003-12-31")
+    samples.events["available_at"] = pd.to_datetime(["2004-06-01", "NaT"])
+    fold = next(fold for fold in folds.forward(samples, HORIZON, EMBARGO) if fold.name == "2003")
+    found = folds.learnt(samples, fold, HORIZON)
+    assert set(found.floods[HORIZON]) == {"", "a 2002-06-16"}
+    assert found.labels[HORIZON].sum() == ((found.issue > np.datetime64("2002-05-17")) & (found.issue <= np.datetime64("2002-06-16"))).sum()
+
+
 @pytest.mark.parametrize("protocol", sorted(folds.PROTOCOLS))
 def test_each_known_sample_is_tested_once_or_in_no_fold_at_all(protocol):
     samples = made({"a": ["2002-07-01", "2004-07-05"], "b": ["2003-06-20"], "c": []})

@@ -49,6 +49,19 @@ def test_it_counts_the_floods_that_were_over(known, outlook):
     assert outlook["claims"][0].startswith(f"It rests on {len(over)} floods of {over['lake'].nunique()} lakes.")
 
 
+def test_a_flood_counts_from_when_it_could_have_been_known(known):
+    """Issued between the end of the newest flood and the day on which the catalogue heard of it, it does not count."""
+    flood = known.events[known.events["end"] < "2020-09-01"].sort_values("end").iloc[-1]
+    newest = known.events["event"] == flood["event"]
+    late = flood["end"].normalize() + pd.Timedelta(50, unit="D")
+    told = dataclasses.replace(known, events=known.events.assign(available_at=pd.Series(late, known.events.index).where(newest)))
+    never = dataclasses.replace(known, events=known.events[~newest].reset_index(drop=True))
+    before, after = (late - pd.Timedelta(1, unit="D"), late)
+    found = {day: issued.issue(told, day, settings=QUICK) for day in (before, after)}
+    assert found[before] == issued.issue(never, before, settings=QUICK)
+    assert found[after]["floods"] == issued.issue(known, after, settings=QUICK)["floods"] == found[before]["floods"] + 1
+
+
 def test_horizons_that_are_not_over_do_not_raise_the_base_rate(known):
     """Of the last 90 days it is known where a flood came, never where none will."""
     flood = known.events.sort_values("start").iloc[-1]

@@ -102,6 +102,7 @@ def test_a_drainage_is_dated_by_the_looks_around_it_and_confirmed_by_the_next():
     assert drop.confirmed and drop.confidence == "high" and drop.share == pytest.approx(1 - (4 / 11.4) ** 2, abs=0.02)
     table = lake.drop_table()
     events = records.make({"lakes": lake.records()[0]["lakes"], "events": table}).events
+    assert events.loc[0, "available_at"] == drop.available_at >= drop.known_at
     assert events.loc[0, "earliest"] == pd.Timestamp(DAYS[3]) and events.loc[0, "start"] == pd.Timestamp("2020-06-29")
 
 

@@ -37,6 +37,7 @@ def test_a_drop_is_bracketed_confirmed_and_known_when_its_look_was():
 def test_a_slow_drainage_began_at_the_first_look_that_was_not_full():
     (drop,) = detect([0, 5, 10, 15, 20], [1e5, 1e5, 7e4, 3e4, 1e4])
     assert (day(drop.earliest), day(drop.latest), day(drop.end)) == (5, 10, 20)
+    assert (day(drop.known_at), day(drop.available_at)) == (16, 21)  # its end is known from the last look
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,13 @@ def test_a_flood_that_is_not_over_does_not_count():
         assert whole_year[0] == pytest.approx(counted, abs=0.02)
 
 
+def test_a_flood_of_which_nobody_could_have_known_does_not_count():
+    late = floods(SHISPER).assign(available_at=pd.to_datetime([None, None, None, "2022-06-20"]))
+    for issue, counted in (("2022-05-08", 3), ("2022-06-19", 3), ("2022-06-20", 4)):
+        whole_year = models_dates.within(late, np.array([issue], "datetime64[ns]"), 365, 1e-3)
+        assert whole_year[0] == pytest.approx(counted, abs=0.02)
+
+
 def test_the_rate_is_shared_between_the_lakes_past_and_the_season():
     made = made_samples.made(2, 4)
     samples = made.samples.take((made.samples.lake == "lake 00") & (made.samples.issue == np.datetime64("2012-05-18")))

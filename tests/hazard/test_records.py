@@ -85,7 +85,19 @@ def test_records_are_sorted_by_time_within_lakes_and_further_columns_dropped():
         ({"temperature": [WARMTH | {"available_at": "2020-04-02"}]}, "temperature: record of 'a': available_at"),
         ({"events": [FLOOD | {"earliest": "2020-05-30"}]}, "events: record of 'a': start 2020-05-29 00:00:00 lies before earliest"),
         ({"events": [FLOOD | {"latest": "2020-05-28"}]}, "events: record of 'a': latest 2020-05-28 00:00:00 lies before start"),
-        ({"events": [FLOOD | {"end": "2020-05-28"}]}, "events: record of 'a': end 2020-05-28 00:00:00 lies before start"),
+        ({"events": [FLOOD | {"end": "2020-05-28"}]}, "events: record of 'a': end 2020-05-28 00:00:00 lies before latest 2020-05-29"),
+        (
+            {"events": [FLOOD | {"latest": "2020-06-04", "end": "2020-06-02"}]},  # it may not have begun before it was over
+            "events: record of 'a': end 2020-06-02 00:00:00 lies before latest 2020-06-04 00:00:00",
+        ),
+        (
+            {"events": [FLOOD | {"end": "2020-06-02", "available_at": "2020-06-01"}]},
+            "events: record of 'a': available_at 2020-06-01 00:00:00 lies before end 2020-06-02 00:00:00",
+        ),
+        (
+            {"events": [FLOOD | {"available_at": "2020-05-28"}]},
+            "events: record of 'a': available_at 2020-05-28 00:00:00 lies before end 2020-05-29 00:00:00",
+        ),
     ],
 )
 def test_each_fault_is_one_line_that_names_it(changes, line):
@@ -122,6 +134,11 @@ def test_until_knows_a_flood_only_once_it_is_over():
     assert [len(longer.until(day).events) for day in ("2020-06-03", "2020-06-04")] == [0, 1]
     vague = records.make(tables(events=[FLOOD | {"earliest": "2020-05-01", "start": "2020-05-15", "latest": "2020-05-31"}]))
     assert [len(vague.until(day).events) for day in ("2020-05-31", "2020-06-01")] == [0, 1]
+
+
+def test_until_knows_a_flood_only_once_it_could_have_been_known():
+    told = records.make(tables(events=[FLOOD | {"end": "2020-06-03", "available_at": "2020-07-10T06:00"}]))
+    assert [len(told.until(day).events) for day in ("2020-06-04", "2020-07-10", "2020-07-10T06:00", "2020-07-11")] == [0, 0, 1, 1]
 
 
 def test_a_folder_without_its_tables_is_one_line(tmp_path):
@@ -172,6 +189,7 @@ def any_tables(draw):
         early, late = sorted(bounds)
         areas.append({"lake": name, "time": early, "area": area, "area_error": error, "seen": 1.0, "available_at": late})
         days = {"earliest": early, "start": early, "latest": late, "end": draw(st.sampled_from([None, late]))}
+        days["available_at"] = draw(st.sampled_from([None, late + pd.Timedelta(days=9)]))
         floods.append({"event": f"e{number}", "lake": name} | days)
     return {"lakes": pd.DataFrame(rows), "areas": pd.DataFrame(areas), "events": pd.DataFrame(floods)}
 

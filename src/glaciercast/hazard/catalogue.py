@@ -32,9 +32,10 @@ COLUMNS = MappingProxyType(
         "country": "in which the catalogue says it lies",
         "source": "catalogue",
         "reference": "what the catalogue cites",
+        "available_at": "when the flood was reported, UTC, if the catalogue tells; empty: not told",
     }
 )
-"""Columns of the table of a catalogue; days are datetime64[s], as floods are told since the year 850."""
+"""Columns of the table of a catalogue; times are datetime64[s], as floods are told since the year 850."""
 TYPES = ("ice", "moraine", "supraglacial", "water pocket", "bedrock", "landslide", "thermokarst", "volcanic", "mixed", "other", "unknown")
 """What holds the lake; mixed: two dams are named."""
 FORMATS = ("hmaglofdb", "global", "csv")
@@ -82,7 +83,7 @@ def read(path: str | Path, form: str | None = None) -> Catalogue:
 
 
 def build(records: Iterable[Mapping[str, Any]], notes: list[str], origin: str) -> Catalogue:
-    """Return a catalogue of records with the texts of `COLUMNS`, coordinates as texts, and ``interval``, an `Interval`.
+    """Return a catalogue of records with the texts of `COLUMNS`, coordinates as texts, ``interval``, an `Interval`, and ``available_at``.
 
     Coordinates are settled by country (see `coordinates.settle`); each that is mended or refused adds a line to `notes`.
 
@@ -104,6 +105,7 @@ def build(records: Iterable[Mapping[str, Any]], notes: list[str], origin: str) -
         raise InputError(f"{origin}: expected at least one flood, found none")
     notes += repeats(rows)
     days = {key: np.array([row.pop(key) for row in rows], dtype="datetime64[D]").astype("datetime64[s]") for key in ("earliest", "latest")}
+    days["available_at"] = np.array([row.pop("available_at") for row in rows], dtype="datetime64[s]")
     return Catalogue(pd.DataFrame(rows).assign(**days)[list(COLUMNS)], tuple(notes))
 
 
@@ -151,7 +153,8 @@ def write(events: pd.DataFrame, path: str | Path) -> Path:
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(place.name + ".partial")
-    events.to_csv(partial, index=False, date_format="%Y-%m-%d", lineterminator="\n", encoding="utf-8")
+    written = events.assign(available_at=events["available_at"].dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    written.to_csv(partial, index=False, date_format="%Y-%m-%d", lineterminator="\n", encoding="utf-8")
     partial.replace(place)
     return place
 
@@ -182,4 +185,5 @@ def _row(record: Mapping[str, Any], place: coordinates.Place) -> dict[str, Any]:
         "earliest": interval.earliest,
         "latest": interval.latest,
         "precision": catalogue_dates.precision(interval),
+        "available_at": record.get("available_at", np.datetime64("NaT")),
     }

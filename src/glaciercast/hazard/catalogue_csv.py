@@ -9,6 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from glaciercast.errors import InputError, unknown
 from glaciercast.hazard import catalogue, catalogue_dates
 from glaciercast.hazard.catalogue_dates import Interval
@@ -27,6 +30,7 @@ COLUMNS = MappingProxyType(
         "country": "in which it lies; places outside are mended or refused",
         "source": "where the event is from; empty: the file's name",
         "reference": "what to cite",
+        "available_at": "from when it could have been known, ISO 8601, UTC; empty: as soon as it was over",
     }
 )
 """Columns of the table; further ones are ignored."""
@@ -58,7 +62,8 @@ def _records(path: Path, notes: list[str]) -> Iterator[dict[str, Any]]:
             raise InputError(f"{path}: {name}: {unknown('type', kind, catalogue.TYPES)}")
         copied = {key: said[key] for key in ("lake", "glacier", "lon", "lat", "country", "reference")}
         interval = _interval(name, said, notes)
-        yield {**copied, "event": name, "type": kind, "interval": interval, "source": said["source"] or path.stem}
+        told = _available(name, said["available_at"], interval)
+        yield {**copied, "event": name, "type": kind, "interval": interval, "source": said["source"] or path.stem, "available_at": told}
 
 
 def _interval(name: str, said: dict[str, str], notes: list[str]) -> Interval:
@@ -69,6 +74,18 @@ def _interval(name: str, said: dict[str, str], notes: list[str]) -> Interval:
     if interval.earliest > interval.latest:
         raise InputError(f"{name}: latest {interval.latest} lies before earliest {interval.earliest}")
     return interval
+
+
+def _available(name: str, text: str, interval: Interval) -> np.datetime64:
+    if not text:
+        return np.datetime64("NaT")
+    found = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+    if pd.isna(found):
+        raise InputError(f"{name}: available_at: expected a time such as 2021-06-20 or 2021-06-20T12:00, found '{text}'")
+    at = np.datetime64(found.tz_localize(None), "s")
+    if at < interval.latest:
+        raise InputError(f"{name}: available_at {text} lies before latest {interval.latest}")
+    return at
 
 
 def _text(path: Path) -> str:

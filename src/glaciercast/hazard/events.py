@@ -120,7 +120,7 @@ def to_records(events: pd.DataFrame, lakes: pd.DataFrame, settings: MatchConfig 
     notes = [*found.notes, *(f"{name}: no first and last day: left out" for name in own["event"][~dated])]
     notes += [f"{name}: told twice, with the same days at {lake}: left out" for name, lake in own.loc[twice, ["event", "lake"]].to_numpy()]
     kept = own[dated & ~twice]
-    table = kept[["event", "lake", "earliest", "latest"]].assign(start=middle(kept["earliest"], kept["latest"]))
+    table = kept[["event", "lake", "earliest", "latest", "available_at"]].assign(start=middle(kept["earliest"], kept["latest"]))
     return records.make({"lakes": known, "events": table}, origin="catalogue"), tuple(notes)
 
 

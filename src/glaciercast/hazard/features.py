@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
-from glaciercast.hazard import features_area, features_motion, features_temperature, labels
+from glaciercast.hazard import features_area, features_motion, features_temperature, known, labels
 from glaciercast.hazard import features_stats as stats
 from glaciercast.hazard.features_config import FeatureConfig
 from glaciercast.hazard.features_stats import FloatArray
@@ -38,8 +38,8 @@ def make(
 ) -> Samples:
     """Return samples: features of lakes and days with the ages of what they rest on, and what came of each.
 
-    A feature reads records with ``available_at <= issue`` and floods that were over before the issue, no others: all that was not
-    available may change and no bit of the features does. What is not known is NaN.
+    A feature reads records with ``available_at <= issue`` and floods that were over and known by the issue (`known.known_at`), no others:
+    all that was not available may change and no bit of the features does. What is not known is NaN.
 
     Parameters
     ----------
@@ -84,14 +84,13 @@ def of_season(issue: FloatArray) -> FloatArray:
 
 
 def of_floods(floods: pd.DataFrame, watched_from: float, issue: FloatArray) -> FloatArray:
-    """Return what is known of floods that were over before each issue, float64 (issue, name).
+    """Return what is known of floods that were over and known by each issue, float64 (issue, name).
 
     - ``since_flood``: days since the newest of them began; NaN where there was none
     - ``past_floods``: how many there were
     - ``flood_rate``: how many a year of the watch so far, with half a flood and one year more (so that a short watch says little)
     """
-    start, over = stats.days(floods["start"]), stats.days(floods["over"])
-    past = over[None, :] < issue[:, None]
+    start, past = stats.days(floods["start"]), stats.known(floods["known"], issue)
     number = stats.count(past)
     watched = np.maximum(issue - watched_from, 0) / YEAR
     newest = np.where(past, start, -np.inf).max(1, initial=-np.inf)
@@ -105,7 +104,7 @@ class _Own:
         self.areas, self.motion, self.temperature, events = (
             getattr(records, table)[getattr(records, table)["lake"] == name] for table in ("areas", "motion", "temperature", "events")
         )
-        self.floods = events.assign(over=events["end"].fillna(events["latest"]))
+        self.floods = events.assign(over=known.over(events), known=known.known_at(events))
         lakes = records.lakes
         own = lakes[lakes["lake"] == name].iloc[0]
         self.watched_from = float(stats.days(own["watched_from"]))
@@ -153,7 +152,7 @@ def _under_way(events: pd.DataFrame, issues: pd.DataFrame) -> np.ndarray:
     """
     lake, issue = issues["lake"].to_numpy(object), issues["issue"].to_numpy("datetime64[ns]")
     found = np.zeros(len(issue), dtype=bool)
-    over = events["end"].fillna(events["latest"]).to_numpy("datetime64[ns]")
+    over = known.over(events).to_numpy("datetime64[ns]")
     for name, first, last in zip(events["lake"], events["earliest"].to_numpy("datetime64[ns]"), over, strict=True):
         found |= (lake == name) & (issue > first) & (issue <= last)
     return found

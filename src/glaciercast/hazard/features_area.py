@@ -69,9 +69,9 @@ def make(areas: pd.DataFrame, floods: pd.DataFrame, issue: FloatArray, settings:
 
 
 def _last_flood(floods: pd.DataFrame, issue: FloatArray) -> FloatArray:
-    """Return the day after the end of the newest flood that was over before each issue, days since 1970; −inf where there was none."""
-    over = stats.days(floods["over"])
-    return np.asarray(np.where(over[None, :] < issue[:, None], over, -np.inf).max(1, initial=-np.inf) + 1, dtype="float64")
+    """Return the day after the end of the newest flood that was known at each issue, days since 1970; −inf where there was none."""
+    over = stats.days(floods["over"])[None, :]
+    return np.asarray(np.where(stats.known(floods["known"], issue), over, -np.inf).max(1, initial=-np.inf) + 1, dtype="float64")
 
 
 def _carried(area: FloatArray, time: FloatArray, slope: FloatArray, issue: FloatArray) -> FloatArray:
@@ -84,9 +84,9 @@ def _before_floods(
 ) -> FloatArray:
     """Return the mean over earlier floods of the area before them, m², float64 (issue,); NaN where none was seen."""
     sums, number = np.zeros(len(issue)), np.zeros(len(issue))
-    for earliest, over in zip(stats.days(floods["earliest"]), stats.days(floods["over"]), strict=True):
+    for earliest, told in zip(stats.days(floods["earliest"]), stats.known(floods["known"], issue).T, strict=True):
         inside = np.flatnonzero((time < earliest) & (time >= earliest - span))
         level = stats.quantile(area[inside], known[:, inside], 0.5)
-        counts = (over < issue) & (level > 0)
+        counts = told & (level > 0)
         sums, number = sums + np.where(counts, level, 0), number + counts
     return np.where(number > 0, sums / np.maximum(number, 1), np.nan)

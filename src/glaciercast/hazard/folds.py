@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
+from glaciercast.hazard import labels
+from glaciercast.hazard.known import known_at, over
 from glaciercast.hazard.samples import Samples
 
 DAY = np.timedelta64(1, "D")
@@ -31,12 +33,15 @@ class Fold:
         Bool (sample,); the outcome of each of these samples is known.
     events
         Events that training may know, rows of ``samples.events``.
+    unheard
+        Names of floods of which nobody could have known when the fold's models are fitted: they label no training sample (see `learnt`).
     """
 
     name: str
     train: np.ndarray
     test: np.ndarray
     events: pd.DataFrame
+    unheard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,31 @@ def split(protocol: str, samples: Samples, horizon: int, embargo: int) -> Split:
     if embargo < horizon:
         raise InputError(f"embargo: expected at least the horizon of {horizon} days, found {embargo}")
     made = PROTOCOLS[protocol](samples, horizon, embargo)
-    usable = [bool((samples.labels[horizon][fold.train] == 1).any()) for fold in made]
+    usable = [bool((learnt(samples, fold, horizon).labels[horizon] == 1).any()) for fold in made]
     return Split(
         [fold for fold, good in zip(made, usable, strict=True) if good],
         tuple(fold.name for fold, good in zip(made, usable, strict=True) if not good),
     )
+
+
+def learnt(samples: Samples, fold: Fold, horizon: int) -> Samples:
+    """Return what a fold's models are fitted on: its training samples with the events and outcomes that could have been known.
+
+    A flood that was not known yet counts for nothing: its days are labelled by the other floods of the lake, as whoever fitted a model
+    then would have labelled them.
+    """
+    found = samples.take(fold.train, fold.events)
+    wrong = np.isin(found.floods[horizon].astype(str), sorted(fold.unheard))
+    if not wrong.any():
+        return found
+    lake, issue = found.lake[wrong], found.issue[wrong]
+    watch = pd.DataFrame({"lake": np.unique(lake.astype(str)), "watched_from": issue.min(), "watched_to": issue.max() + horizon * DAY})
+    told = labels.label(fold.events, watch, lake, issue, horizon)
+    outcomes = [values[horizon].copy() for values in (found.labels, found.floods)]
+    for values, right in zip(outcomes, told, strict=True):
+        values[wrong] = right
+    renewed = replace(found, labels={**found.labels, horizon: outcomes[0]}, floods={**found.floods, horizon: outcomes[1]})
+    return renewed.known(horizon)
 
 
 def leave_one_event_out(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
@@ -100,7 +125,7 @@ def leave_lakes_out(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
 def forward(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
     """Return a fold for each year: trained on what was over, outcomes included, an embargo before the year's first issue.
 
-    This is the figure that an operator would see. Floods count as known if they had ended by then.
+    This is the figure that an operator would see. Floods count, as events and as outcomes, if they were over and known by then.
     """
     return split("forward", samples, horizon, embargo).folds
 
@@ -162,12 +187,14 @@ def _without(samples: Samples, horizon: int, groups: list[list[str]]) -> list[Fo
 
 def _by_time(samples: Samples, horizon: int, embargo: int) -> list[Fold]:
     known, year, made = ~np.isnan(samples.labels[horizon]), seasons(samples), []
-    over = samples.events["end"].fillna(samples.events["latest"])
+    told = known_at(samples.events)
     for number in sorted(set(year[known])):
         test = known & (year == number)
         cut = samples.issue[test].min() - embargo * DAY
         train = known & (samples.issue + horizon * DAY <= cut)
-        made.append(Fold(str(number), train, test, samples.events[over < pd.Timestamp(cut)].reset_index(drop=True)))
+        late = told > pd.Timestamp(cut)
+        unheard = frozenset(samples.events["event"][late])
+        made.append(Fold(str(number), train, test, samples.events[~late].reset_index(drop=True), unheard))
     return made
 
 
@@ -188,10 +215,9 @@ def _apart(samples: Samples, test: np.ndarray, embargo: int) -> np.ndarray:
 def _unmet(samples: Samples, test: np.ndarray, horizon: int) -> pd.DataFrame:
     """Return the events that no tested outlook could have met: none of their days lies in the horizon of a tested sample of the lake."""
     events = samples.events
-    last = events["end"].fillna(events["latest"]).where(lambda end: end >= events["latest"], events["latest"])
     unmet = ~events["event"].isin(set(samples.floods[horizon][test])).to_numpy()
     issues = {lake: samples.issue[test & (samples.lake == lake)] for lake in set(samples.lake[test])}
-    days = (events["earliest"].to_numpy(), last.to_numpy())
+    days = (events["earliest"].to_numpy(), over(events).to_numpy())
     for row, (lake, first, end) in enumerate(zip(events["lake"], *days, strict=True)):
         own = issues.get(lake, samples.issue[:0])
         unmet[row] &= not ((own <= end) & (own + horizon * DAY > first)).any()

@@ -102,8 +102,8 @@ _COLUMNS = (
     "available_at",
 )  # fmt: skip
 _EVENT = (
-    "event", "lake", "start", "earliest", "latest", "end", "area_before", "area_before_error", "area_after", "area_after_error", "share",
-    "sigmas", "confirmed", "confidence", "known_at", "confirmed_at",
+    "event", "lake", "start", "earliest", "latest", "end", "available_at", "area_before", "area_before_error", "area_after",
+    "area_after_error", "share", "sigmas", "confirmed", "confidence", "known_at", "confirmed_at",
 )  # fmt: skip
 
 
@@ -205,7 +205,8 @@ def _event(lake: str, drop: Drop) -> dict[str, Any]:
     middle = (earliest + (latest - earliest) / 2).normalize()
     return {
         "event": f"{lake} {middle:%Y-%m-%d}", "lake": lake, "start": middle, "earliest": earliest, "latest": latest,
-        "end": pd.Timestamp(drop.end).normalize(), "area_before": drop.before, "area_before_error": drop.before_error,
+        "end": pd.Timestamp(drop.end).normalize(), "available_at": drop.available_at,
+        "area_before": drop.before, "area_before_error": drop.before_error,
         "area_after": drop.after, "area_after_error": drop.after_error, "share": drop.share, "sigmas": drop.sigmas,
         "confirmed": drop.confirmed, "confidence": drop.confidence, "known_at": drop.known_at, "confirmed_at": drop.confirmed_at,
     }  # fmt: skip

@@ -58,8 +58,8 @@ class Drop:
         Looks between which it began: the last that shows the lake still full and the first that does not.
     end
         The look that shows it drained: the last of several that show it shrink.
-    known_at, confirmed_at
-        From when the drop, and its confirmation, could have been known; NaT if it is not confirmed.
+    known_at, available_at, confirmed_at
+        From when the drop, its end, and its confirmation could have been known; NaT if it is not confirmed.
     before, before_error, after, after_error
         Areas, m².
     sigmas
@@ -74,6 +74,7 @@ class Drop:
     latest: np.datetime64
     end: np.datetime64
     known_at: np.datetime64
+    available_at: np.datetime64
     confirmed_at: np.datetime64
     before: float
     before_error: float
@@ -164,6 +165,7 @@ def _drop(series: Series, days: np.ndarray, before: int, after: int, settings: D
         confidence = "medium"
     return Drop(
         earliest=series.time[last_full], latest=series.time[last_full + 1], end=series.time[end], known_at=known,
+        available_at=max(known, series.available_at[end]),
         confirmed_at=at if np.isnat(at) else max(at, known), before=float(series.area[before]), before_error=float(series.error[before]),
         after=float(series.area[end]), after_error=float(series.error[end]), sigmas=sigmas, confidence=confidence,
     )  # fmt: skip

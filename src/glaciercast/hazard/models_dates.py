@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glaciercast.hazard import known
 from glaciercast.hazard.models_base import OutlookConfig, expit, logit
 from glaciercast.hazard.models_blend import Blended
 from glaciercast.hazard.records import Records
@@ -50,7 +51,7 @@ class DatesScore:
     def __call__(self, records: Records, samples: Samples, season: np.ndarray, only: int | None = None) -> np.ndarray:
         """Return logits, float64 (candidate, sample): the rate is (Σ past floods' share in the horizon + worth · season)/(years + worth).
 
-        Only floods that were over before the issue count.
+        Only floods that were over and known by the issue count.
         """
         choices = list(itertools.product(WIDTHS, WORTH))
         choices = choices if only is None else [choices[only]]
@@ -75,13 +76,13 @@ class DatesScore:
 def within(past: pd.DataFrame, issue: np.ndarray, horizon: int, width: float) -> np.ndarray:
     """Return how much of past floods' dates, each spread by a normal of `width` days round the year, lies in the horizon, float64 (issue,).
 
-    A flood counts from the day after its end.
+    A flood counts from when it could have been known (`known.known_at`), the day after its end at the earliest.
     """
     from scipy.special import ndtr
 
     share = np.zeros(len(issue))
-    for start, end, latest in zip(*(past[column].to_numpy("datetime64[ns]") for column in ("start", "end", "latest")), strict=True):
+    for start, told in zip(*(times.to_numpy("datetime64[ns]") for times in (past["start"], known.known_at(past))), strict=True):
         ahead = (start - issue) / _DAY % YEAR
         own = sum(ndtr((horizon - ahead - turn) / width) - ndtr((-ahead - turn) / width) for turn in (-YEAR, 0.0, YEAR))
-        share += np.where((latest if np.isnat(end) else end) < issue, own, 0.0)  # one by one: those to come change no bit of the sum
+        share += np.where(told <= issue, own, 0.0)  # one by one: those to come change no bit of the sum
     return share

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
+from glaciercast.hazard import known
 
 Kind = Literal["text", "number", "time"]
 
@@ -66,7 +67,8 @@ TABLES = MappingProxyType(
             "start": Column("time", True, "day on which the flood began, the middle of earliest and latest"),
             "earliest": Column("time", True, "first day on which it may have begun"),
             "latest": Column("time", True, "last day on which it may have begun"),
-            "end": Column("time", False, "last day; empty: the day on which it began"),
+            "end": Column("time", False, "last day, not before latest; empty: latest"),
+            "available_at": Column("time", False, "when a catalogue could have told of it, not before end; empty: when it was over"),
         },
     }
 )
@@ -103,11 +105,10 @@ class Records:
         return Records(images=self.images, **chosen)
 
     def until(self, time: np.datetime64 | str) -> Records:
-        """Return what a user could have had at `time`: records available by then, and events that had ended before it."""
+        """Return what a user could have had at `time`: records available by then, and events that were over and known by then."""
         at = pd.Timestamp(time)
-        known = {name: _known(getattr(self, name), at) for name in ("areas", "motion", "temperature")}
-        over = self.events[self.events["end"].fillna(self.events["latest"]) < at]
-        return Records(lakes=self.lakes, events=over.reset_index(drop=True), images=self.images, **known)
+        found = {name: _known(getattr(self, name), at) for name in ("areas", "motion", "temperature")}
+        return Records(lakes=self.lakes, events=known.by(self.events, at), images=self.images, **found)
 
 
 def make(tables: dict[str, pd.DataFrame], images: np.ndarray | None = None, origin: str = "records") -> Records:
@@ -244,7 +245,8 @@ def _check(found: dict[str, pd.DataFrame], images: np.ndarray, origin: str) -> N
     _in_order(found["motion"], ("first", "second"), f"{origin}: motion")
     _in_order(lakes, ("watched_from", "watched_to"), f"{origin}: lakes")
     _in_order(events, ("earliest", "start", "latest"), f"{origin}: events")
-    _in_order(events.assign(end=events["end"].fillna(events["start"])), ("start", "end"), f"{origin}: events")
+    days = {key: times.dt.floor("D") for key, times in (("latest", events["latest"]), ("end", known.over(events)))}
+    _in_order(events.assign(**days), ("latest", "end", "available_at"), f"{origin}: events")
     shape = (len(IMAGE_BANDS), IMAGE_SIDE, IMAGE_SIDE)
     if images.shape[1:] != shape or images.dtype != np.float32:
         raise InputError(f"{origin}: images: expected float32 (image, {', '.join(map(str, shape))}), found {images.dtype} {images.shape}")

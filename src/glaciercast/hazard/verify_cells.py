@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import GlaciercastError
+from glaciercast.hazard import folds
 from glaciercast.hazard.folds import Fold, Split
 from glaciercast.hazard.models_base import Model
 from glaciercast.hazard.pairs import Pairs
@@ -67,7 +68,7 @@ def foretell(cell: Cell, records: Records, samples: Samples, split: Split, creat
     found = np.full((3, len(samples)), np.nan)
     for fold in split.folds:
         model = create(cell.model)
-        model.fit(records, _outcomes_hidden(samples, fold), cell.horizon, seed)
+        model.fit(records, folds.learnt(samples, fold, cell.horizon), cell.horizon, seed)
         told = model.predict(records, asked(samples, fold))
         given = np.stack([told.chance, told.low, told.high])
         if not ((given >= 0) & (given <= 1)).all():
@@ -76,10 +77,6 @@ def foretell(cell: Cell, records: Records, samples: Samples, split: Split, creat
             )
         found[:, fold.test] = given
     return Foretold(*found)
-
-
-def _outcomes_hidden(samples: Samples, fold: Fold) -> Samples:
-    return samples.take(fold.train, fold.events)
 
 
 def asked(samples: Samples, fold: Fold) -> Samples:
