@@ -10,7 +10,9 @@ import pytest
 from tests.hazard import made_outlooks
 from tests.hazard.made_outlooks import EMBARGO, HORIZON
 
+from glaciercast import progress
 from glaciercast.errors import GlaciercastError, InputError
+from glaciercast.evaluate import cells
 from glaciercast.hazard import features, folds, records, verify, verify_cells, verify_scores, windows
 from glaciercast.hazard.features_config import FeatureConfig
 from glaciercast.hazard.pairs import Pairs
@@ -178,24 +180,56 @@ def test_a_model_may_not_choose_what_it_is_scored_on(lakes):
         verify_cells.foretell(Cell("silent", "lake", HORIZON), lakes.records, lakes.samples, split, lambda name: Silent())
 
 
-def test_a_run_that_was_stopped_goes_on_from_what_it_kept(lakes, tmp_path):
-    first = checked(lakes, keep=tmp_path).result
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["lake-30-constant.npz", "lake-30-fitted.npz", "lake-30-season.npz"]
-    (tmp_path / "lake-30-fitted.npz").write_bytes(b"cut short")
+@pytest.fixture(scope="module")
+def few():
+    return made_outlooks.made(lakes=3, years=4, seed=1)
 
+
+def counting(lakes, keep, capsys, **others):
+    """Return the result of a run that keeps its cells, the models that it fitted, and what it told."""
     made = []
 
     def counted(name):
         made.append(name)
         return made_outlooks.create(name)
 
-    again = verify.run(
-        lakes.records, ["constant", "fitted"], [HORIZON], "lake", verify.VerifyConfig(cost_ratio=0.1), samples=lakes.samples,
-        truth=lakes.truth, embargo=EMBARGO, create=counted, keep=tmp_path,
-    )  # fmt: skip
-    assert set(made) == {"fitted"}
-    assert again.result == first
+    settings = others.pop("settings", verify.VerifyConfig(cost_ratio=0.1))
+    samples = others.pop("samples", lakes.samples)
+    progress.show(True)
+    try:
+        found = verify.run(
+            lakes.records, ["constant"], [HORIZON], "lake", settings, samples=samples, truth=lakes.truth, embargo=EMBARGO, create=counted,
+            keep=keep, **others,
+        )  # fmt: skip
+    finally:
+        progress.show(False)
+    return found.result, set(made), [line for line in capsys.readouterr().err.splitlines() if "kept cell" in line]
+
+
+def test_a_run_that_was_stopped_goes_on_from_what_it_kept(few, tmp_path, capsys):
+    first, made, told = counting(few, tmp_path, capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lake-30-constant.npz", "lake-30-season.npz"]
+    assert (made, told) == ({"season", "constant"}, [])
+    (tmp_path / "lake-30-constant.npz").write_bytes(b"cut short")
+    again, made, told = counting(few, tmp_path, capsys)
+    assert made == {"constant"}
+    assert told == [f"{tmp_path}: 1 kept cell is of other code, settings or tables, or cut short, and made anew"]
+    assert again == first
+    other_alerts = verify.VerifyConfig(cost_ratio=0.2)  # a matter of scores: chances stay as they are
+    assert counting(few, tmp_path, capsys, settings=other_alerts)[1:] == (set(), [])
+
+
+def test_cells_of_other_code_settings_or_samples_are_not_mixed_in(few, tmp_path, capsys, monkeypatch):
+    counting(few, tmp_path, capsys)
+    both = f"{tmp_path}: 2 kept cells are of other code, settings or tables, or cut short, and made anew"
+    assert counting(few, tmp_path, capsys, settings=verify.VerifyConfig(seed=1))[1:] == ({"season", "constant"}, [both])
+    label = few.samples.labels[HORIZON].copy()
+    label[np.flatnonzero(label == 0)[0]] = np.nan
+    changed = _with(few.samples, label, few.samples.floods[HORIZON])
+    assert counting(few, tmp_path, capsys, samples=changed)[1:] == ({"season", "constant"}, [both])
+    assert counting(few, tmp_path, capsys, samples=changed)[1:] == (set(), [])
+    monkeypatch.setattr(cells, "code_identity", lambda: "1.0.0+another")
+    assert counting(few, tmp_path, capsys, samples=changed)[1:] == ({"season", "constant"}, [both])
 
 
 def test_without_a_cost_ratio_no_alert_is_scored(lakes):

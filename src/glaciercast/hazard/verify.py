@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from glaciercast import progress
+from glaciercast import config, progress
 from glaciercast.config import Config
 from glaciercast.errors import InputError, unknown
 from glaciercast.hazard import embargo as embargoes
@@ -23,7 +24,7 @@ from glaciercast.hazard.models_base import OutlookConfig
 from glaciercast.hazard.pairs import Pairs
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import HORIZONS, Samples
-from glaciercast.hazard.verify_cells import SEASON, Cell, Create, Foretold
+from glaciercast.hazard.verify_cells import SEASON, Cell, Create, Kept
 
 NETWORKS = "network"
 """How names of models begin that read windows of series."""
@@ -109,7 +110,8 @@ def run(
     create
         Makes a model of a name; `hazard.models.create` by default.
     keep
-        Folder in which each cell's chances are kept, so that a run that was stopped goes on.
+        Folder in which each cell's chances are kept, so that a run that was stopped goes on. Chances of other records, samples, settings or
+        of another source of glaciercast are not used, which a note tells (see `verify_cells.key_of`).
 
     Raises
     ------
@@ -123,10 +125,14 @@ def run(
     make = create or _maker(settings)
     splits = {(each, horizon): folds.split(each, samples, horizon, apart[horizon]) for each in protocols for horizon in horizons}
     _learnable(splits, samples)
+    cells = verify_cells.cells(models, horizons, protocols)
+    kept = _kept(keep, records, samples, apart, settings)
+    if refused := kept.refused(cells):
+        progress.note(refused)
     pairs, scored, season = {}, [], {}
-    for cell in progress.track(verify_cells.cells(models, horizons, protocols), "verifying"):
+    for cell in progress.track(cells, "verifying"):
         split = splits[cell.protocol, cell.horizon]
-        told = _kept(cell, keep, records, samples, split, make, settings.seed)
+        told = kept.of(cell, functools.partial(verify_cells.foretell, cell, records, samples, split, make, settings.seed))
         if cell.model == SEASON:
             season[cell.protocol, cell.horizon] = told
         known = verify_cells.known_chances(truth, samples, cell.horizon)
@@ -145,10 +151,13 @@ def embargo_days(records: Records, horizons: Sequence[int], settings: VerifyConf
     return {horizon: embargoes.of(horizon, settings.features, latency, max(0, beyond)) for horizon in horizons}
 
 
-def _kept(
-    cell: Cell, keep: Path | None, records: Records, samples: Samples, split: Split, create: Create, seed: int
-) -> Foretold:  # fmt: skip
-    return verify_cells.kept(cell, keep, len(samples), lambda: verify_cells.foretell(cell, records, samples, split, create, seed))
+def _kept(keep: Path | None, records: Records, samples: Samples, apart: Mapping[int, int], settings: VerifyConfig) -> Kept:
+    """Return where cells are kept; what only their scores hang on is not in their key."""
+    if keep is None:
+        return Kept(None, "")
+    rest = {"embargo": {str(horizon): int(days) for horizon, days in apart.items()}, "settings": config.plain(settings)}
+    rest["settings"] = {name: rest["settings"][name] for name in ("seed", "features", "outlook")}
+    return Kept(keep, verify_cells.key_of(records, samples, rest))
 
 
 def _maker(settings: VerifyConfig) -> Create:

@@ -1,21 +1,24 @@
-"""Chances of one model under one protocol at one horizon: fitted anew in each fold, kept in a file, never computed twice."""
+"""Chances of one model under one protocol at one horizon: fitted anew in each fold, kept in a file while nothing they hang on changes."""
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glaciercast import config
 from glaciercast.errors import GlaciercastError
 from glaciercast.hazard import folds
 from glaciercast.hazard.folds import Fold, Split
 from glaciercast.hazard.models_base import Model
 from glaciercast.hazard.pairs import Pairs
-from glaciercast.hazard.records import Records
+from glaciercast.hazard.records import TABLES, Records
 from glaciercast.hazard.samples import Samples
 
 SEASON = "season"
@@ -88,31 +91,68 @@ def asked(samples: Samples, fold: Fold) -> Samples:
     return Samples(tested.lake, tested.issue, tested.values, tested.ages, tested.names, labels, floods, tested.events)
 
 
-def kept(cell: Cell, folder: Path | None, size: int, make: Callable[[], Foretold]) -> Foretold:
-    """Return what a file of the folder holds of the cell, or make and keep it; files cut short are made anew."""
-    if folder is None:
-        return make()
-    path = cell.path(folder)
-    if (found := _read(path, size)) is not None:
+@dataclass(frozen=True)
+class Kept:
+    """Files of cells in a folder, each under the key of what it was made from: cells of another key are not used.
+
+    Attributes
+    ----------
+    folder
+        None: nothing is kept.
+    key
+        Of the run, see `key_of`.
+    """
+
+    folder: Path | None
+    key: str
+
+    def of(self, cell: Cell, make: Callable[[], Foretold]) -> Foretold:
+        """Return what the cell's file holds, or make and keep it; files cut short and those of another key are made anew."""
+        if self.folder is None:
+            return make()
+        path = cell.path(self.folder)
+        if (found := _read(path, self.key)) is not None:
+            return found
+        found = make()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, key=np.array(self.key), chance=found.chance, low=found.low, high=found.high)
+        partial.replace(path)
         return found
-    found = make()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, chance=found.chance, low=found.low, high=found.high)
-    partial.replace(path)
-    return found
+
+    def refused(self, cells: Sequence[Cell]) -> str:
+        """Return a line on the files that are there and not used; empty where there are none."""
+        if self.folder is None:
+            return ""
+        paths = [path for cell in cells if (path := cell.path(self.folder)).is_file() and _read(path, self.key) is None]
+        told = "1 kept cell is" if len(paths) == 1 else f"{len(paths)} kept cells are"
+        return f"{self.folder}: {told} of other code, settings or tables, or cut short, and made anew" if paths else ""
 
 
-def _read(path: Path, size: int) -> Foretold | None:
+def _read(path: Path, key: str) -> Foretold | None:
     if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = Foretold(file["chance"], file["low"], file["high"])
+            return Foretold(file["chance"], file["low"], file["high"]) if str(file["key"]) == key else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return found if found.chance.shape == (size,) else None
+
+
+def key_of(records: Records, samples: Samples, rest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of all that chances hang on: the source of glaciercast, the records, the samples, and what else is told."""
+    from glaciercast.evaluate.cells import code_identity
+
+    digest = hashlib.sha256(f"{code_identity()} {config.digest(dict(rest))}".encode())
+    for table in (*(getattr(records, name) for name in TABLES), samples.events):
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    floods = [",".join(map(str, samples.floods[horizon])) for horizon in samples.floods]
+    for text in (*samples.names, *floods, ",".join(map(str, samples.lake))):
+        digest.update(text.encode() + b"\0")
+    for array in (records.images, samples.issue, samples.values, samples.ages, *samples.labels.values()):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def pair(cell: Cell, samples: Samples, told: Foretold, season: Foretold, truth: np.ndarray | None) -> Pairs:
