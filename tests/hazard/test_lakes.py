@@ -130,6 +130,32 @@ def test_a_sliver_is_called_one():
     assert "a sliver, perhaps shadow or noise; check the point" in lake.warning
 
 
+def test_a_sliver_beside_a_lake_is_a_point_that_is_off():
+    """The first pixel that is mostly water lies 28 pixels of 30 m east of the point: the line names it, and one can go there."""
+    shares = [np.maximum(made.disc(9.0, (40.5, 50.5)), made.disc(1.1, (40.5, 14.5))) for _ in range(3)]
+    at = made.degrees(40.5, 14.5)
+    with pytest.raises(InputError) as told:
+        follow(made.scenes(shares, DAYS[:3]), at=at)
+    line = str(told.value)
+    assert "water in 3 of 3 scenes and never more than 4 pixels, shadow or noise; the nearest lasting water lies 840 m away, at " in line
+    assert line.endswith("sliver_pixels=0 follows the sliver all the same")
+    lon, lat = (float(part) for part in line.split(", at ")[1].split(" ", maxsplit=1)[0].split(","))
+    assert (lon, lat) == pytest.approx(made.degrees(40.5, 42.5), abs=1e-5)
+    found = follow(made.scenes(shares, DAYS[:3]), at=(lon, lat)).table()
+    assert found["area"].to_numpy() == pytest.approx(area_of(9.0), rel=0.03)
+    pond = follow(made.scenes(shares, DAYS[:3]), at=at, settings=LakeConfig(sliver_pixels=0.0))
+    assert "a sliver, perhaps shadow or noise; check the point" in pond.warning
+
+
+def test_a_lake_that_only_two_scenes_saw_is_followed_beside_another():
+    """It may have formed between them: a line tells that it was seen twice, no more."""
+    both = np.maximum(made.disc(5.0, (40.5, 14.5)), made.disc(9.0, (40.5, 50.5)))
+    shares = [made.disc(9.0, (40.5, 50.5))] * 3 + [both] * 2
+    lake = follow(made.scenes(shares, DAYS[:5]), at=made.degrees(40.5, 14.5))
+    assert lake.table()["area"].to_numpy()[3:] == pytest.approx(area_of(5.0), rel=0.05)
+    assert "water in 2 of 5 scenes" in lake.warning
+
+
 def test_an_outline_bounds_the_lake():
     both = np.maximum(made.disc(6.0, (40, 30)), made.disc(6.0, (40, 55)))
     both = np.maximum(both, (np.abs(np.arange(80)[:, None] - 40) < 1.5) & (np.abs(np.arange(80)[None, :] - 42) < 10))

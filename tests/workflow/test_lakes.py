@@ -85,3 +85,14 @@ def test_a_sliver_is_warned_of_on_standard_error(tmp_path):
     result = call("hazard", "lakes", path, "--at", f"{lon},{lat}", "--out", tmp_path / "run")
     assert result.exit_code == 0 and "warning: lake at lon" in result.stderr and "a sliver" in result.stderr
     assert "no drainage found" in result.stdout
+
+
+def test_a_point_that_is_off_is_an_error_that_names_where_the_water_is(tmp_path):
+    both = np.maximum(made.disc(8.0, (40.0, 55.0)), made.disc(1.1, (40.0, 20.0)))
+    path = audited.write(tmp_path / "cube.zarr", {"/optical/landsat": made.scenes([both] * 3, DAYS[:3])})
+    lon, lat = made.degrees(40, 20)
+    result = call("hazard", "lakes", path, "--at", f"{lon},{lat}", "--out", tmp_path / "run")
+    assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert "never more than 4 pixels, shadow or noise; the nearest lasting water lies" in result.stderr
+    again = call("hazard", "lakes", path, "--at", f"{lon},{lat}", "--out", tmp_path / "run", "--set", "sliver_pixels=0")
+    assert again.exit_code == 0 and "a sliver" in again.stderr

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from glaciercast import grid
 from glaciercast.errors import InputError
@@ -15,6 +16,7 @@ from glaciercast.hazard.lakes_drops import Drop, Series
 from glaciercast.hazard.lakes_scenes import Place
 from glaciercast.hazard.lakes_series import Follower, LakeLook
 from glaciercast.hazard.lakes_settings import LakeConfig
+from glaciercast.hazard.lakes_shoreline import AROUND
 from glaciercast.progress import track
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     import geopandas
     import xarray as xr
 
-SLIVER_PIXELS, SLIVER_LOOKS = 6.0, 3
-"""A lake that was never larger, or that fewer scenes saw, may be nothing but shadow and noise."""
+SLIVER_LOOKS = 3
+"""A lake that fewer scenes saw may be nothing but shadow and noise."""
+LASTING_PIXELS = 6
+"""Connected pixels that were water in so many scenes are lasting water."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def follow(
     Raises
     ------
     InputError
-        If there is no such product, the lake lies outside the cube, or no scene ever showed water there.
+        If there is no such product, the lake lies outside the cube, no scene ever showed water there, or never more than
+        ``settings.sliver_pixels`` of it while lasting water lies elsewhere in the window: then the point is off.
     """
     settings = settings or LakeConfig()
     datasets = lakes_scenes.products(cube, products)
@@ -150,6 +155,8 @@ def made(name: str, follower: Follower, looks: Sequence[LakeLook]) -> Lake:
     wet = sum(look.area > 0 for look in measured)
     if measured and not wet:
         raise InputError(_none(follower, len(measured)))
+    if measured and (elsewhere := _point_is_off(follower, measured, wet)):
+        raise InputError(elsewhere)
     series = _series(measured)
     drops = lakes_drops.detect(series, follower.settings.drops, follower.where.pixel**2)
     rate, error = lakes_drops.filling(series, drops, follower.settings.drops)
@@ -168,13 +175,35 @@ def _none(follower: Follower, looks: int) -> str:
     text = (
         f"lake at lon {where.lon:g}, lat {where.lat:g}: no water within {follower.settings.reach:g} m in any of {looks} scenes that saw it"
     )
-    rows, columns = np.nonzero(follower.any_water >= 2)
-    if not rows.size:
+    water = follower.any_water >= 2
+    if not water.any():
         return f"{text}, and none within {follower.settings.radius:g} m"
+    return f"{text}; the nearest lies {_nearest(where, water)}"
+
+
+def _point_is_off(follower: Follower, measured: Sequence[LakeLook], wet: int) -> str:
+    """Return the line for a sliver beside which lasting water lies; empty where the lake is none, or no such water is in the window."""
+    where, least = follower.where, follower.settings.sliver_pixels
+    pixels = max(look.area for look in measured) / where.pixel**2
+    if pixels >= least:
+        return ""
+    labels, _ = ndimage.label(follower.any_water >= SLIVER_LOOKS, AROUND)
+    lasting = (np.bincount(labels.ravel()) >= LASTING_PIXELS)[labels] & (labels > 0)
+    if not lasting.any():
+        return ""
+    return (
+        f"lake at lon {where.lon:g}, lat {where.lat:g}: water in {wet} of {len(measured)} scenes and never more than {pixels:.0f} pixels, "
+        f"shadow or noise; the nearest lasting water lies {_nearest(where, lasting)}; sliver_pixels=0 follows the sliver all the same"
+    )
+
+
+def _nearest(where: Place, water: np.ndarray) -> str:
+    """Return how far away and where the nearest of some pixels is, in words."""
+    rows, columns = np.nonzero(water)
     distance = np.hypot(rows - where.row, columns - where.column)
     nearest = int(np.argmin(distance))
     lon, lat = _degrees(where, rows[nearest], columns[nearest])
-    return f"{text}; the nearest lies {distance[nearest] * where.pixel:.0f} m away, at {lon:.5f},{lat:.5f} (lon,lat)"
+    return f"{distance[nearest] * where.pixel:.0f} m away, at {lon:.5f},{lat:.5f} (lon,lat)"
 
 
 def _degrees(where: Place, row: int, column: int) -> tuple[float, float]:
@@ -192,7 +221,7 @@ def _warning(follower: Follower, looks: Sequence[LakeLook], measured: Sequence[L
         least = follower.settings.min_seen
         return f"{start}: none of {len(looks)} scenes shows {least:.0%} of its surroundings clear, lit and free of ice: no areas"
     largest = max(look.area for look in measured) / where.pixel**2
-    if largest < SLIVER_PIXELS or wet < SLIVER_LOOKS:
+    if largest < max(LASTING_PIXELS, follower.settings.sliver_pixels) or wet < SLIVER_LOOKS:
         return (
             f"{start}: water in {wet} of {len(measured)} scenes and never more than {largest:.0f} pixels: a sliver, perhaps shadow or "
             "noise; check the point"

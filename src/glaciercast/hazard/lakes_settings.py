@@ -48,6 +48,7 @@ class LakeConfig(Config):
     radius: Positive = Field(default=2500.0, description="half the side of the window around the point or outline, m")
     reach: Positive = Field(default=500.0, description="water that comes this near to the point or outline may be the lake, m")
     min_seen: Share = Field(default=0.5, description="share of the lake's surroundings that a scene must show for a record")
+    sliver_pixels: float = Field(default=6.0, ge=0, description="water that never was larger is refused where lasting water lies near")
     shoreline: Literal["subpixel", "count"] = Field(default="subpixel", description="shore pixels unmixed, or whole pixels counted")
     registration: float = Field(default=6.0, ge=0, description="error of a scene's place along each axis, m")
     water: WaterConfig = WaterConfig()
