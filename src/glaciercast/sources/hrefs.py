@@ -128,13 +128,17 @@ def _scheme(location: str) -> str:
     return match[1].lower() if match else ""
 
 
-def _remote(url: str, href: str, base: str) -> str:
+def is_url(text: str) -> bool:
+    """Return whether a text is a URL of http or https with a host, and a port that exists where one is given."""
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
+        return False
+
+
+def _remote(url: str, href: str, base: str) -> str:
+    if not is_url(url):
         raise InputError(f"{shown(base)}: href '{shown(href)}' is no usable URL")
     if is_inside(url) and is_remote(base) and not is_inside(base):
         raise InputError(f"{shown(base)}: points into a private network ('{shown(href)}'), which a public catalogue must not")

@@ -260,12 +260,7 @@ class Client:
 
 
 def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not hrefs.is_url(url):
         raise InputError(f"{hrefs.shown(url)}: expected an http or https URL")
 
 
