@@ -92,7 +92,7 @@ def test_a_point_that_is_off_is_an_error_that_names_where_the_water_is(tmp_path)
     path = audited.write(tmp_path / "cube.zarr", {"/optical/landsat": made.scenes([both] * 3, DAYS[:3])})
     lon, lat = made.degrees(40, 20)
     result = call("hazard", "lakes", path, "--at", f"{lon},{lat}", "--out", tmp_path / "run")
-    assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert result.exit_code == 2 and "Traceback" not in result.stderr
     assert "never more than 4 pixels, shadow or noise; the nearest lasting water lies" in result.stderr
     again = call("hazard", "lakes", path, "--at", f"{lon},{lat}", "--out", tmp_path / "run", "--set", "sliver_pixels=0")
     assert again.exit_code == 0 and "a sliver" in again.stderr
