@@ -82,4 +82,4 @@ def test_hours_of_a_night_stay_on_one_side_of_midnight():
 def test_where_no_cell_is_ice_it_is_said():
     ground = terrain()
     found = temperature.describe("/temperature/myd11a2", product([0, 10, 8]), ground.assign(ice=ground["ice"] & False), ExploreConfig())
-    assert "No cell here is ice by 75% or more" in found["note"] and {row["surface"] for row in found["day"]["zones"]} == {"ground"}
+    assert "No cell here is ice by 75 % or more" in found["note"] and {row["surface"] for row in found["day"]["zones"]} == {"ground"}

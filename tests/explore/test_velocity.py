@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from glaciercast.explore import velocity
+from glaciercast.explore import cycles, velocity
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.zones import Zone, Zones
+from glaciercast.motion import season
 
 SETTINGS = ExploreConfig()
 YEAR = 365.25
@@ -114,9 +115,8 @@ def test_errors_that_a_quarter_shares_widen_the_error_of_the_season_to_what_it_i
         shared = 10 * rng.standard_normal(quarter.max() + 1)[quarter]
         values = 100 + shared + rng.standard_normal(300) + between(first, second, 30.0, peak=170.0)
         error = np.full(300, 1.0)
-        cycle = velocity.season.fit(values, error, first, second)
-        wide = velocity.clustered_errors(cycle, values, error, first, second)
-        found.append((float(cycle.amplitude), float(cycle.amplitude_error), wide["amplitude_error"], wide["peak_day_error"]))
+        plain, wide = (season.clustered(values, error, first, second, cluster).fit for cluster in (None, cycles.clusters(first, second)[0]))
+        found.append(tuple(map(float, (plain.amplitude, plain.amplitude_error, wide.amplitude_error, wide.peak_day_error))))
     amplitude, naive, aware, day = np.array(found).T
     assert naive.mean() < 0.5 * amplitude.std()
     assert 0.75 < aware.mean() / amplitude.std() < 1.25
@@ -126,7 +126,10 @@ def test_errors_that_a_quarter_shares_widen_the_error_of_the_season_to_what_it_i
 def test_independent_pairs_keep_about_the_error_of_their_fit_and_few_quarters_give_none():
     first, second = pairs(300, seed=7)
     values = 100 + np.random.default_rng(1).standard_normal(300) + between(first, second, 30.0, peak=170.0)
-    cycle = velocity.season.fit(values, np.ones(300), first, second)
-    found = velocity.clustered_errors(cycle, values, np.ones(300), first, second)
-    assert all(1 <= found[key] / float(getattr(cycle, key)) < 1.6 for key in found) and len(found) == 4
-    assert velocity.clustered_errors(cycle, values[:80], np.ones(80), first[:80], second[:80]) == {}
+    cluster, kind = cycles.clusters(first, second)
+    plain, wide = (season.clustered(values, np.ones(300), first, second, each).fit for each in (None, cluster))
+    errors = [name for name in plain._fields if name.endswith("_error")]
+    assert (
+        all(1 <= float(getattr(wide, key)) / float(getattr(plain, key)) < 1.6 for key in errors) and len(errors) == 4 and kind == "quarters"
+    )
+    assert cycles.clusters(first[:80], second[:80]) == (None, "")

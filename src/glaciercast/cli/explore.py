@@ -1,4 +1,4 @@
-"""``glaciercast explore``: what a cube shows before any model."""
+"""``glaciercast explore``: what a cube, or velocities that are in none, show before any model."""
 
 from typing import Annotated, Any
 
@@ -8,14 +8,18 @@ from glaciercast.cli import common
 
 
 def command(
-    cube: Annotated[str, typer.Argument(help="A cube, or the run folder that holds it.")],
+    cube: Annotated[str, typer.Argument(help="A cube, or the run folder that holds it; or velocities: NetCDF, Zarr or a table (CSV).")],
     out: common.Out,
     band: Annotated[float | None, typer.Option(help="Height of an elevation band, m (default 250).")] = None,
     level: Annotated[float | None, typer.Option(help="Level of intervals (default 0.95).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: thresholds.ndsi=0.45; can be repeated.")] = None,
     as_json: common.Json = False,
 ) -> None:
-    """Describe and draw a cube: coverage, cover, the season of velocity, temperature and its warming, by zone and elevation."""
+    """Describe and draw a cube: coverage, cover, the season of velocity, temperature and its warming, by zone and elevation.
+
+    Velocities that are in no cube (an ITS_LIVE cube, a regular series, a table of glaciers or points) give series, season, trend and surges
+    of each place. Names, units and points are keys of --set velocities.
+    """
 
     def work() -> dict[str, Any]:
         from glaciercast.workflow import exploring

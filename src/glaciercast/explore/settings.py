@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from glaciercast.config import Config
+from glaciercast.motion.surge import SurgeRule
 
 
 class Thresholds(Config):
@@ -20,6 +21,31 @@ class Thresholds(Config):
     dark_green: float = Field(default=0.02, description="green below which nothing is told")
 
 
+class VelocitiesConfig(Config):
+    """How a file or table of velocities is read; names that are null are found by what they are usually called."""
+
+    vx: str | None = Field(default=None, description="velocity along x (or east), m/yr")
+    vy: str | None = Field(default=None, description="velocity along y (or north), m/yr")
+    speed: str | None = Field(default=None, description="magnitude, m/yr, read where there are no components")
+    error: str | None = Field(default=None, description="1 sigma error, m/yr; 0 or nothing is no error")
+    place: str | None = Field(default=None, description="glacier or point that a line of a table belongs to")
+    time: str | None = Field(default=None, description="date, or the middle of a span")
+    first: str | None = Field(default=None, description="date of the first image, or begin of the span")
+    second: str | None = Field(default=None, description="date of the second image, or end of the span")
+    span_days: float | None = Field(default=None, gt=0, description="days that a value spans, where nothing tells")
+    max_span_days: float | None = Field(
+        default=128.0, gt=0, description="image pairs that span more are left out, as by `glaciercast motion`; null: none is"
+    )
+    units: str | None = Field(default=None, description="units of the velocities where the file tells none")
+    fewest: int = Field(default=12, ge=5, description="values of a series that a season takes; image pairs take 'fewest_pairs'")
+    clean: bool = Field(default=True, description="leave out outliers: image pairs by the producers' rules, tables beyond 6 MADs")
+    window: tuple[float, float, float, float] | None = Field(
+        default=None, description="part of a grid to read: least x, least y, greatest x, greatest y"
+    )
+    points: dict[str, tuple[float, float]] = Field(default={}, description="name → x and y of a place whose pixels are told on their own")
+    surge: SurgeRule = SurgeRule()
+
+
 class ExploreConfig(Config):
     """Settings of `glaciercast explore`."""
 
@@ -30,3 +56,4 @@ class ExploreConfig(Config):
     fewest_pairs: int = Field(default=30, ge=5, description="image pairs that a season of velocity takes")
     direction_error: float = Field(default=0.2, gt=0, description="largest relative error of a pixel's velocity that has a direction")
     thresholds: Thresholds = Thresholds()
+    velocities: VelocitiesConfig = VelocitiesConfig()

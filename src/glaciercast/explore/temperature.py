@@ -97,7 +97,7 @@ def describe(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, setting
 def _without_ice(parts: dict[str, np.ndarray], where: Zones, settings: ExploreConfig) -> str:
     if where.ice is None or BARE in parts or WARM in parts:
         return ""
-    return f" No cell here is ice by {settings.ice_share:.0%} or more: nothing is told of ice."
+    return f" No cell here is ice by {100 * settings.ice_share:.0f} % or more: nothing is told of ice."
 
 
 def _zone(

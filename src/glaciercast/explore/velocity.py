@@ -6,8 +6,7 @@ averaged over a zone, pair by pair.
 
 References
 ----------
-Greene, Gardner & Andrews (2020), Detecting seasonal ice dynamics in satellite images, The Cryosphere 14, 4365; Liang & Zeger (1986),
-Longitudinal data analysis using generalized linear models, Biometrika 73, 13.
+Greene, Gardner & Andrews (2020), Detecting seasonal ice dynamics in satellite images, The Cryosphere 14, 4365.
 """
 
 from __future__ import annotations
@@ -18,27 +17,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glaciercast import grid
-from glaciercast.explore import zones
+from glaciercast.explore import cycles, zones
 from glaciercast.explore.coverage import coverage
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.zones import Zones
 from glaciercast.motion import season
 from glaciercast.motion.season import SeasonFit
-from glaciercast.stats.seasonal import YEAR, years
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SURE = 3.0
-"""Errors that an amplitude must have to count as seen: an amplitude is never negative, so that noise alone gives 1 to 2."""
+"""Errors that a pixel's amplitude must have to count as seen: it is never negative, so that noise alone gives 1 to 2."""
 LEAST_SHARE = 0.3
 """Share of a zone's pixels that a pair must have seen for its mean."""
 NOTE = (
-    "Errors of zones let the pairs of a quarter of a year err together, as those that share a scene do. Errors on the map take pairs as "
-    "independent and are lower bounds. A surge is no season: where one dominates, errors are large and no season is seen."
+    "Errors of zones let the pairs of a year (below 8 years: of a quarter of a year) err together, as those that share a scene do. Errors "
+    "on the map take pairs as independent and are lower bounds. A surge is no season: where one dominates, errors are large and no season "
+    "is seen."
 )
-FEWEST_QUARTERS = 8
-"""Quarters of a year from which on errors are taken from what each of them moved."""
 DIRECTED = 0.25
 """Share of a zone's pixels that must have a direction of flow: on still ground some have one by chance."""
 
@@ -75,6 +72,13 @@ class Motion:
         speed: np.ndarray = np.hypot(self.east.mean, self.north.mean)
         return speed
 
+    @property
+    def sure(self) -> np.ndarray:
+        """Whether a pixel's amplitude has three errors, bool (y, x)."""
+        with np.errstate(invalid="ignore"):
+            sure: np.ndarray = self.along.amplitude > SURE * self.along.amplitude_error
+        return sure
+
 
 def read(path: str, dataset: xr.Dataset, terrain: xr.Dataset | None, settings: ExploreConfig) -> tuple[Motion, Zones]:
     """Read the pairs of a source and fit mean, trend and season to each pixel and to each zone."""
@@ -103,19 +107,25 @@ def fitted(
         Zones of the grid.
     """
     east, north = (season.fit(values, error, first, second, settings.fewest_pairs) for values in (vx, vy))
-    speed = np.hypot(east.mean, north.mean)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        known = np.hypot(east.mean_error, north.mean_error) <= settings.direction_error * speed
-        unit = np.where(known, np.stack([east.mean, north.mean]) / speed, np.nan)
+    unit = direction(east, north, settings)
     along = unit[0] * vx + unit[1] * vy
     series = (
-        np.stack([_zone_series(along, error, where.index == k) for k in range(len(where.zones))]) if where.zones else np.zeros((0, 2, 0))
+        np.stack([zone_series(along, error, where.index == k) for k in range(len(where.zones))]) if where.zones else np.zeros((0, 2, 0))
     )
     seen = np.isfinite(vx).mean(axis=(1, 2))
     return Motion(first, second, east, north, season.fit(along, error, first, second, settings.fewest_pairs), seen, series)
 
 
-def _zone_series(along: np.ndarray, error: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def direction(east: SeasonFit, north: SeasonFit, settings: ExploreConfig) -> np.ndarray:
+    """Return the unit vector of the mean velocity, float64 (2, …); NaN where its relative error is too large for a direction."""
+    speed = np.hypot(east.mean, north.mean)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = np.hypot(east.mean_error, north.mean_error) <= settings.direction_error * speed
+        unit: np.ndarray = np.where(known, np.stack([east.mean, north.mean]) / speed, np.nan)
+    return unit
+
+
+def zone_series(along: np.ndarray, error: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Return mean and error of each pair over a zone; errors of a pair's pixels count as shared, so that the mean has their mean error.
 
     A pair that saw other pixels than the rest would change the mean by what it saw, not by a change of flow: each pixel's own mean over
@@ -140,12 +150,11 @@ def describe(found: Motion, where: Zones, settings: ExploreConfig) -> dict[str, 
     """Return what is told of a source: ``coverage``, ``pairs``, ``pixels`` (with a season) and the ``zones``."""
     middle = found.first + (found.second - found.first) / 2
     moving = np.isfinite(found.along.amplitude)
-    sure = moving & (found.along.amplitude > SURE * found.along.amplitude_error)
     return {
         "coverage": coverage(middle, found.seen),
         "pairs": len(found.first),
         "pixels": int(moving.sum()),
-        "pixels_with_a_season": int(sure.sum()),
+        "pixels_with_a_season": int((moving & found.sure).sum()),
         "note": NOTE,
         "zones": [_zone(found, where, k, settings) for k in range(len(where.zones))],
     }
@@ -153,59 +162,13 @@ def describe(found: Motion, where: Zones, settings: ExploreConfig) -> dict[str, 
 
 def _zone(found: Motion, where: Zones, number: int, settings: ExploreConfig) -> dict[str, Any]:
     zone, (mean, error), part = where.zones[number], found.series[number], where.index == number
-    known = np.isfinite(mean)
-    values: dict[str, float | None] = dict.fromkeys(_FITTED)
-    if known.any():
-        pairs = (mean[known], error[known], found.first[known], found.second[known])
-        cycle = season.fit(*pairs, settings.fewest_pairs)
-        values = {key: number_of(getattr(cycle, key)) for key in _FITTED}
-        values |= clustered_errors(cycle, *pairs)
-    amplitude, sigma = values["amplitude"], values["amplitude_error"]
+    row = cycles.cycle(mean, error, found.first, found.second, settings.fewest_pairs, settings.level)
     return {
-        "zone": zone.name, "surface": zone.surface, "low": zone.low, "high": zone.high, "pixels": int(part.sum()), **values,
-        "observations": int(known.sum()), "seasonal": None if amplitude is None or sigma is None else amplitude > SURE * sigma,
+        "zone": zone.name, "surface": zone.surface, "low": zone.low, "high": zone.high, "pixels": int(part.sum()), **row,
         "vx": _mean(found.east.mean[part]), "vy": _mean(found.north.mean[part]),
     }  # fmt: skip
-
-
-_FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
-
-
-def clustered_errors(cycle: SeasonFit, values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Return the errors of a fit that hold where pairs of one quarter of a year err together; never less than those of the fit.
-
-    The pairs are those of the fit, without NaN. What the pairs of a quarter moved the parameters by is summed before it is squared (Liang
-    & Zeger 1986). Below 8 quarters there is no such estimate, and nothing is returned; nor where there is no fit.
-    """
-    middle = first + (second - first) / 2
-    quarter = np.unique(middle.astype("datetime64[M]").astype(int) // 3, return_inverse=True)[1]
-    count = int(quarter.max()) + 1
-    if count < FEWEST_QUARTERS or not np.isfinite(cycle.amplitude):
-        return {}
-    phase, span = 2 * np.pi * years(middle), years(second) - years(first)
-    centre = float((years(first).min() + years(second).max()) / 2)
-    columns = np.stack([np.ones(len(phase)), years(middle) - centre, np.sinc(span) * np.cos(phase), np.sinc(span) * np.sin(phase)], axis=1)
-    top = 2 * np.pi * float(cycle.peak_day) / YEAR
-    parts = [float(cycle.amplitude) * turn(top) for turn in (np.cos, np.sin)]
-    rest = (values - columns @ [float(cycle.mean), float(cycle.trend), *parts]) / error**2
-    scores = np.stack([np.bincount(quarter, rest * column, count) for column in columns.T], axis=1)
-    bread = np.linalg.inv(columns.T @ (columns / error[:, None] ** 2))
-    covariance = bread @ scores.T @ scores @ bread * count / (count - 1)
-    along, across = np.array([0, 0, np.cos(top), np.sin(top)]), np.array([0, 0, -np.sin(top), np.cos(top)])
-    day = YEAR / (2 * np.pi * float(cycle.amplitude))
-    found = {
-        "mean_error": covariance[0, 0], "trend_error": covariance[1, 1], "amplitude_error": along @ covariance @ along,
-        "peak_day_error": across @ covariance @ across * day**2,
-    }  # fmt: skip
-    return {key: max(float(np.sqrt(value)), float(getattr(cycle, key))) for key, value in found.items()}
 
 
 def _mean(values: np.ndarray) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else None
-
-
-def number_of(value: Any) -> float | None:
-    """Return a number for JSON, None where it is not finite."""
-    single = float(value)
-    return single if np.isfinite(single) else None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glaciercast.errors import InputError
-from glaciercast.motion.network import YEAR
+from glaciercast.stats.seasonal import YEAR, years
 
 
 class SeasonFit(NamedTuple):
@@ -42,21 +42,38 @@ class SeasonFit(NamedTuple):
 
     def over(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return the mean of the harmonic, without mean and trend, over spans of time, (time, …); 0 where there is no fit."""
-        begin, end = (_years(times) for times in (first, second))
+        begin, end = (years(times) for times in (first, second))
         middle, span = (part.reshape(-1, *[1] * self.amplitude.ndim) for part in ((begin + end) / 2, end - begin))
         phase = 2 * np.pi * (middle - self.peak_day / YEAR)
         curve: np.ndarray = np.nan_to_num(np.sinc(span) * self.amplitude * np.cos(phase))
         return curve
 
 
+class Clustered(NamedTuple):
+    """A fit to one series whose errors let the observations of a cluster err together.
+
+    Attributes
+    ----------
+    fit
+        With errors that are never less than those of independent observations.
+    clusters
+        That there are.
+    freedom
+        Degrees of freedom of Student's t that goes with the errors: the number of clusters that the season rests on, by what each of
+        them weighs in it, less one.
+    chance
+        Of a harmonic as large where there is none (Hotelling's T² of its cosine and sine).
+    """
+
+    fit: SeasonFit
+    clusters: int
+    freedom: float
+    chance: float
+
+
 PARAMETERS = 4
-NEW_YEAR = np.datetime64("2000-01-01T00:00", "ns")
-"""A beginning of a year from which phases count; years of 365.25 days stay within a day of the calendar."""
-
-
-def _years(times: np.ndarray) -> np.ndarray:
-    years: np.ndarray = (times.astype("datetime64[ns]") - NEW_YEAR) / np.timedelta64(1, "D") / YEAR
-    return years
+SINGULAR = 1e12
+"""Condition of normal equations that have no answer."""
 
 
 def fit(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int = 12) -> SeasonFit:
@@ -85,25 +102,106 @@ def fit(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.nda
         raise InputError(f"season: expected values, errors and spans of one length, found {values.shape}, {error.shape}, {len(first)}")
     if not (second > first).all():
         raise InputError("season: expected spans whose end is after their begin")
-    design = _design(first, second)
+    columns = design(first, second)
     flat, sigma = values.reshape(len(values), -1), error.reshape(len(values), -1)
     seen = np.isfinite(flat) & (sigma > 0) & np.isfinite(sigma)
     weight = np.where(seen, 1 / np.where(seen, sigma, 1.0) ** 2, 0.0)
     observed = np.where(seen, flat, 0.0)
-    normal = np.einsum("tp,ti,tj->pij", weight, design, design)
+    normal = np.einsum("tp,ti,tj->pij", weight, columns, columns)
     count = seen.sum(axis=0)
-    enough = (count >= max(fewest, PARAMETERS + 1)) & (np.linalg.cond(normal) < 1e12)
+    enough = (count >= max(fewest, PARAMETERS + 1)) & (np.linalg.cond(normal) < SINGULAR)
     inverse = np.full(normal.shape, np.nan)
     inverse[enough] = np.linalg.inv(normal[enough])
-    found = np.einsum("pij,tp,tj->pi", inverse, weight * observed, design)
-    squares = (weight * (observed - design @ found.T) ** 2).sum(axis=0)
+    found = np.einsum("pij,tp,tj->pi", inverse, weight * observed, columns)
+    squares = (weight * (observed - columns @ found.T) ** 2).sum(axis=0)
     scale = np.sqrt(squares / np.where(enough, count - PARAMETERS, np.nan))
     return _described(found, inverse * (scale**2)[:, None, None], scale, count, values.shape[1:])
 
 
-def _design(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def clustered(
+    values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, cluster: np.ndarray | None = None, fewest: int = 12
+) -> Clustered:
+    """Fit one series as `fit` does, with errors from what each cluster of its observations moves the parameters by.
+
+    Each cluster is left out in turn (the jackknife over groups), which holds whatever the errors within a cluster have in common, and
+    also where a few clusters weigh most. Without clusters observations are independent.
+
+    Parameters
+    ----------
+    values, error
+        (time,), without NaN, errors above 0.
+    first, second, fewest
+        As of `fit`.
+    cluster
+        Number of the cluster of each observation, int (time,), from 0 on; None: each is its own.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28, 169; Hansen (2007), J. Econometrics 141, 597 (t with clusters − 1); Hotelling (1931),
+    Ann. Math. Stat. 2, 360.
+    """
+    found = fit(values, error, first, second, fewest)
+    columns, weight = design(first, second), 1 / error**2
+    number = len(values) if cluster is None else int(cluster.max()) + 1
+    if not np.isfinite(found.amplitude):
+        return Clustered(found, number, float("nan"), float("nan"))
+    plain = np.linalg.inv(columns.T @ (weight[:, None] * columns)) * float(found.scale) ** 2
+    covariances, freedom = [plain], float(len(values) - PARAMETERS)
+    if cluster is not None:
+        covariances.append(_left_out(columns, weight, values, cluster))
+        share = np.bincount(cluster, weight * (columns[:, 2:] ** 2).sum(axis=1))
+        freedom = max(1.0, float(share.sum() ** 2 / (share**2).sum()) - 1)
+    best = coefficients(found)
+    spreads = [_errors(best, one) for one in covariances]
+    errors = {name: np.array(max(spread[name] for spread in spreads)) for name in spreads[0]}
+    chance = max(_chance(best[2:], one[2:, 2:], freedom) for one in covariances)
+    return Clustered(found._replace(**errors), number, freedom, chance)
+
+
+def _errors(best: np.ndarray, covariance: np.ndarray) -> dict[str, float]:
+    """Return the errors of a fit by their names; infinite where the covariance is."""
+    names = [name for name in SeasonFit._fields if name.endswith("_error")]
+    if not np.isfinite(covariance).all():
+        return dict.fromkeys(names, float("inf"))
+    told = _described(best[None], covariance[None], np.ones(1), np.ones(1, np.int64), (1,))
+    return {name: float(getattr(told, name)[0]) for name in names}
+
+
+def _left_out(columns: np.ndarray, weight: np.ndarray, values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Return the covariance of the parameters by the jackknife over clusters, (4, 4); infinite where one of them cannot be spared."""
+    number = int(cluster.max()) + 1
+    normal, right = np.zeros((number, PARAMETERS, PARAMETERS)), np.zeros((number, PARAMETERS))
+    np.add.at(normal, cluster, weight[:, None, None] * columns[:, :, None] * columns[:, None, :])
+    np.add.at(right, cluster, (weight * values)[:, None] * columns)
+    rest = normal.sum(axis=0) - normal
+    if number < 2 or not (np.linalg.cond(rest) < SINGULAR).all():
+        return np.diag(np.full(PARAMETERS, np.inf))
+    best = np.linalg.solve(normal.sum(axis=0), right.sum(axis=0))
+    moved = np.linalg.solve(rest, (right.sum(axis=0) - right)[..., None])[..., 0] - best
+    covariance: np.ndarray = moved.T @ moved * (number - 1) / number
+    return covariance
+
+
+def _chance(harmonic: np.ndarray, covariance: np.ndarray, freedom: float) -> float:
+    """Return the probability of a harmonic (cosine, sine) that is as many errors from none, by Hotelling's T² as F of 2 and freedom − 1."""
+    from scipy.stats import f
+
+    if freedom <= 1 or not np.isfinite(covariance).all():
+        return 1.0
+    square = float(harmonic @ np.linalg.solve(covariance, harmonic))
+    return float(f(2, freedom - 1).sf(square * (freedom - 1) / (2 * freedom)))
+
+
+def coefficients(found: SeasonFit) -> np.ndarray:
+    """Return mean, trend, cosine and sine of a single fit."""
+    phase = 2 * np.pi * float(found.peak_day) / YEAR
+    amplitude = float(found.amplitude)
+    return np.array([float(found.mean), float(found.trend), amplitude * np.cos(phase), amplitude * np.sin(phase)])
+
+
+def design(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return mean, trend, cosine and sine averaged over each span, float64 (time, 4)."""
-    begin, end = _years(first), _years(second)
+    begin, end = years(first), years(second)
     middle, span = (begin + end) / 2, end - begin
     centre = (begin.min() + end.max()) / 2
     damping = np.sinc(span)

@@ -110,7 +110,7 @@ def temperature(path: str, told: dict[str, Any]) -> Drawn:
     if any("trend" in row[key] for half in halves for row in told[half]["zones"] for key in ("all_years", "without_drift")):
         drawn[f"warming-{slug(path)}"] = (
             trends(path, told, halves),
-            f"{path}: trend of the surface temperature with its {_level(told):.0%} interval, of all years and of those before 2020"
+            f"{path}: trend of the surface temperature with its {100 * _level(told):.0f} % interval, of all years and of those before 2020"
             + (", from which on Terra's time of view drifts" if told["drifts"] else " (this product's own trend is that of all years)")
             + ". Bare ice: saturated views are taken as censored.",
         )

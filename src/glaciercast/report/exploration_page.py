@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glaciercast.explore.classes import CLASSES, SHADOW
-from glaciercast.report import html
+from glaciercast.report import exploration_places, html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,8 @@ def write_page(path: Path, result: Mapping[str, Any], provenance: Mapping[str, A
 def summary(result: Mapping[str, Any]) -> list[str]:
     """Return what an exploration found, a line a product, and what is missing."""
     lines = [_optical_line(path, told) for path, told in result["optical"].items()]
-    lines += [_velocity_line(path, told) for path, told in result["velocity"].items()]
+    for path, told in result["velocity"].items():
+        lines += exploration_places.lines(path, told) if "paired" in told else [_velocity_line(path, told)]
     lines += [line for path, told in result["temperature"].items() for line in _warming_lines(path, told)]
     return lines + [f"missing: {entry['section']}: {entry['reason']}" for entry in result["missing"]]
 
@@ -62,7 +63,7 @@ def _optical_line(path: str, told: Mapping[str, Any]) -> str:
 def _velocity_line(path: str, told: Mapping[str, Any]) -> str:
     sure = [row for row in told["zones"] if row["seasonal"] and row["surface"] != "ground"]
     if not sure:
-        return f"{path}: {told['pairs']} pairs; no zone of ice has a season of more than three errors"
+        return f"{path}: {told['pairs']} pairs; no zone of ice has a season beyond chance"
     most = max(sure, key=lambda row: row["amplitude"])
     return (
         f"{path}: {told['pairs']} pairs; season of {most['zone']}: {most['amplitude']:.1f} ± {most['amplitude_error']:.1f} m/yr, "
@@ -121,7 +122,7 @@ def _coverage_words(found: Mapping[str, Any]) -> str:
     never = f" Months without any: {len(without)} of {found['months']}" + (f" ({', '.join(without)})." if 0 < len(without) <= 24 else ".")
     return (
         f"{found['seen']} of {found['dates']} dates saw something, {found['first']} to {found['last']}; "
-        f"on average {found['mean_share']:.0%} of the area.{gap}{never}"
+        f"on average {_percent(found['mean_share'], 0)} of the area.{gap}{never}"
     )
 
 
@@ -141,6 +142,9 @@ def _optical_tables(told: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def _velocity_tables(told: Mapping[str, Any]) -> Iterator[Table]:
+    if "paired" in told:  # a file of velocities, and no cube
+        yield from exploration_places.tables(told)
+        return
     head = [
         "zone",
         "pixels",
@@ -180,12 +184,12 @@ def _warming_tables(told: Mapping[str, Any]) -> Iterator[Table]:
 def _warming_row(row: Mapping[str, Any], drifts: bool) -> list[str]:
     first = row["without_drift" if drifts else "all_years"]
     months = [share for share in row["saturated_by_month"] if share is not None]
-    saturated = f"{first['saturated'] / first['clear']:.0%}" if first.get("saturated") else ("–" if not months else "0%")
+    saturated = _percent(first["saturated"] / first["clear"], 0) if first.get("saturated") else ("–" if not months else "0 %")
     words = [
         "–" if "trend" not in row[key] else warming_words(row[key]).replace(" K per decade", "") for key in ("all_years", "without_drift")
     ]
     return [
-        row["zone"], str(row["cells"]), f"{row['clear']:,} ({row['clear_share']:.0%})", saturated, *words,
+        row["zone"], str(row["cells"]), f"{row['clear']:,} ({_percent(row['clear_share'], 0)})", saturated, *words,
         "–" if "p_value" not in first else f"{first['p_value']:.2g}",
         {"theil-sen": "Theil–Sen", "censored": "censored"}.get(first.get("method", ""), first.get("reason", "").removeprefix("warming: ")),
     ]  # fmt: skip
@@ -195,8 +199,8 @@ def _both(vx: float | None, vy: float | None) -> str:
     return "–" if vx is None or vy is None else f"{vx:z.1f}, {vy:z.1f}"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def _with_error(value: float | None, error: float | None, digits: int = 1) -> str:

@@ -32,19 +32,17 @@ def velocity(path: str, told: dict[str, Any], found: Motion, where: Zones, axes:
         f"cycle-{slug(path)}": (
             cycles(path, told),
             f"{path}: seasonal part of the velocity along the flow, averaged over zones, with the 1 σ error of the amplitude. Dashed: "
-            "not more than noise makes (less than three errors).",
+            "not more than chance makes.",
         ),
     }
 
 
 @style.styled
-def maps(path: str, found: Motion, where: Zones, axes: tuple[np.ndarray, np.ndarray]) -> Figure:
-    """Draw mean speed, amplitude and day of the peak."""
+def maps(path: str, found: Motion, where: Zones, axes: tuple[np.ndarray, np.ndarray], words: str = "") -> Figure:
+    """Draw mean speed, amplitude and day of the peak; `words` say of how many looks (default: pairs)."""
     figure = style.new_figure(11.0, 4.3)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
-    with np.errstate(invalid="ignore"):
-        sure = found.along.amplitude > 3 * found.along.amplitude_error
-    amplitude, peak = (np.where(sure, values, np.nan) for values in (found.along.amplitude, found.along.peak_day))
+    amplitude, peak = (np.where(found.sure, values, np.nan) for values in (found.along.amplitude, found.along.peak_day))
     shown = (
         (found.speed, "mean velocity", "speed (m/yr)", style.VALUE_MAP, _top(found.speed)),
         (amplitude, "seasonal amplitude", "along the flow (m/yr)", style.VALUE_MAP, _top(amplitude)),
@@ -53,7 +51,7 @@ def maps(path: str, found: Motion, where: Zones, axes: tuple[np.ndarray, np.ndar
     for panel, (values, title, unit, colours, top) in zip(panels, shown, strict=True):
         _map(panel, values, axes, title, colours, top, where, unit)
     panels[0].set_ylabel("northing (km)")
-    figure.suptitle(f"{path}: {len(found.first)} pairs")
+    figure.suptitle(f"{path}: {words or f'{len(found.first)} pairs'}")
     return figure
 
 

@@ -1,4 +1,7 @@
-"""What a cube shows before any model: coverage, cover, the season of velocity, temperature and its warming, zone by zone."""
+"""What a cube shows before any model: coverage, cover, the season of velocity, temperature and its warming, zone by zone.
+
+A file or a table of velocities shows its velocity part alone (`exploring_velocities`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from glaciercast.config import Config
 from glaciercast.errors import InputError
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.progress import note
+from glaciercast.workflow import exploring_velocities
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +39,9 @@ def read_explore_config(options: dict[str, Any]) -> ExploreConfig:
 
 
 def explore(cube: str | Path, out: str | Path, settings: ExploreConfig | None = None) -> dict[str, Any]:
-    """Describe a cube and draw it: writes ``exploration.json``, ``exploration.html`` and ``figures/`` into the run folder `out`.
+    """Describe a cube, or velocities that are in none, and draw them.
+
+    Writes ``exploration.json``, ``exploration.html`` and ``figures/`` into the run folder `out`.
 
     Nothing is filled or modelled: what is told was observed. A cube without velocity or temperature gives the other sections, and
     ``missing`` says what is not there and why.
@@ -43,7 +49,7 @@ def explore(cube: str | Path, out: str | Path, settings: ExploreConfig | None = 
     Parameters
     ----------
     cube
-        A cube, or the run folder that holds it.
+        A cube, or the run folder that holds it; or velocities: NetCDF, a Zarr store (an ITS_LIVE cube, a regular series) or a table.
     out
         Run folder; never overwritten.
     settings
@@ -58,11 +64,13 @@ def explore(cube: str | Path, out: str | Path, settings: ExploreConfig | None = 
     Raises
     ------
     InputError
-        If there is no cube, or nothing in it to explore.
+        If there is neither a cube nor velocities, or nothing in it to explore.
     RunFolderError
         If `out` holds another run.
     """
     settings = settings or ExploreConfig()
+    if exploring_velocities.is_one(Path(cube)):
+        return _velocities(Path(cube), out, settings)
     path = store.locate(cube)
     opened = store.open_cube(path)
     groups = products(opened)
@@ -74,6 +82,12 @@ def explore(cube: str | Path, out: str | Path, settings: ExploreConfig | None = 
         found, drawn = _explored(opened, groups, settings)
         result = {"cube": str(path), "title": str(opened.attrs.get("title", path.name)), "settings": config.plain(settings), **found}
         return _written(result, drawn, folder)
+
+
+def _velocities(path: Path, out: str | Path, settings: ExploreConfig) -> dict[str, Any]:
+    found, drawn = exploring_velocities.explored(path, settings)
+    with runs.run_folder(out, "explore", _Exploration(**exploring_velocities.of(path, settings))) as folder:
+        return _written({"cube": str(path), "settings": config.plain(settings), **found}, drawn, folder)
 
 
 def products(cube: xr.DataTree) -> dict[str, dict[str, xr.Dataset]]:

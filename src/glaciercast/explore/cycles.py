@@ -1,0 +1,274 @@
+"""What one series of velocity tells: its season, its trend and its surges, each with an interval that knows of autocorrelation.
+
+References
+----------
+Hansen (2007), Asymptotic properties of a robust variance matrix estimator for panel data when T is large, J. Econometrics 141, 597;
+`motion.season`, `stats.trends` and `motion.surge` for what is fitted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glaciercast.errors import InputError
+from glaciercast.motion import season, surge
+from glaciercast.motion.season import SeasonFit
+from glaciercast.motion.surge import Surge, SurgeRule
+from glaciercast.stats import trends
+from glaciercast.stats.seasonal import YEAR, years
+
+FEWEST_YEARS, FEWEST_QUARTERS = 8, 8
+"""Calendar years, or quarters of them, from which on errors are taken from what each of them moved."""
+CHANCE = float(np.exp(-4.5))
+"""A harmonic that noise makes less often than this (1 in 90) counts as seen: that of three errors of a known spread."""
+LEAST_YEARS, LEAST_TREND = 1.0, 2.0
+"""Of looks that a season, and a trend beside it, take."""
+UNSEEN_MONTHS = 6
+"""Calendar months in a row without any look from which on a season is not told."""
+MADS = 6.0
+"""As of the producers' rule for outliers (`sources.itslive_quality`)."""
+SCATTER = 3.0
+"""Spreads above the median of a calendar month beyond which a surge has to lie."""
+FEWEST_IN_SURGE = 4
+"""Values of a series: fewer make no surge, however large."""
+FEWEST_OF_YEAR = 12
+"""Values that a year has whose fastest date is told."""
+SHORT_DAYS = 100.0
+"""Longer spans say little of a calendar month."""
+FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
+
+
+def clusters(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray | None, str]:
+    """Return the cluster of each look, int (look,), and what clusters are: calendar years, quarters, or none where both are too few."""
+    middle = first + (second - first) / 2
+    year = middle.astype("datetime64[Y]").astype(int)
+    if len(np.unique(year)) >= FEWEST_YEARS:
+        return np.unique(year, return_inverse=True)[1], "years"
+    quarter = middle.astype("datetime64[M]").astype(int) // 3
+    if len(np.unique(quarter)) >= FEWEST_QUARTERS:
+        return np.unique(quarter, return_inverse=True)[1], "quarters"
+    return None, ""
+
+
+def cycle(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int, level: float = 0.95) -> dict[str, Any]:
+    """Return mean, trend and season of looks, with errors, intervals and what they rest on; None where there is no fit.
+
+    Parameters
+    ----------
+    values, error
+        m/yr (look,); NaN where there is none.
+    first, second
+        Span of each look, datetime64 (look,).
+    fewest
+        Looks that a fit takes.
+    level
+        Of the intervals.
+    """
+    seen = np.isfinite(values) & np.isfinite(error) & (error > 0)
+    part = (values[seen], error[seen], first[seen], second[seen])
+    row: dict[str, Any] = {**dict.fromkeys(FITTED), "observations": int(seen.sum()), "seasonal": None, "chance": None, "clusters": None}
+    row |= dict.fromkeys(("mean_interval", "amplitude_interval", "peak_day_interval", "centre"))
+    row["years"] = _years_seen(*part[2:])
+    if not seen.any():
+        return row
+    cluster, kind = clusters(*part[2:])
+    found = season.clustered(*part, cluster, fewest)
+    if not np.isfinite(found.fit.amplitude):
+        return row
+    row |= {key: _finite(getattr(found.fit, key)) for key in FITTED}
+    row |= {"chance": found.chance, "seasonal": found.chance < CHANCE, "clusters": {"of": kind, "count": found.clusters} if kind else None}
+    row["centre"] = float((years(part[2]).min() + years(part[3]).max()) / 2)
+    return row | _intervals(found, level)
+
+
+def _intervals(found: season.Clustered, level: float) -> dict[str, Any]:
+    from scipy.stats import t
+
+    reach = float(t(found.freedom).ppf((1 + level) / 2))
+    ends = {}
+    for key in ("mean", "amplitude", "peak_day"):
+        value, error = float(getattr(found.fit, key)), float(getattr(found.fit, f"{key}_error"))
+        low, high = value - reach * error, value + reach * error
+        ends[f"{key}_interval"] = [max(low, 0.0) if key == "amplitude" else low, high] if np.isfinite(error) else None
+    if ends["peak_day_interval"] is not None and reach * float(found.fit.peak_day_error) > YEAR / 4:
+        ends["peak_day_interval"] = None  # any day: the first order of the error says nothing
+    return ends
+
+
+def long_term(
+    values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int, level: float = 0.95
+) -> dict[str, Any]:
+    """Return the trend of what the season leaves: Theil–Sen of means of years (of quarters, below 8 of them), or why there is none.
+
+    Returns
+    -------
+    dict
+        ``slope``, ``low``, ``high`` (m/yr per year), ``p_value``, ``inflation``, ``step`` (``year`` or ``quarter``) and ``count`` (of
+        steps); or ``reason``.
+    """
+    seen = np.isfinite(values) & np.isfinite(error) & (error > 0)
+    values, error, first, second = values[seen], error[seen], first[seen], second[seen]
+    span = float(years(second).max() - years(first).min()) if seen.any() else 0.0
+    if span < LEAST_TREND:
+        return {"reason": f"looks over {span:.1f} years: over less than {LEAST_TREND:g} a trend and a season are not told apart"}
+    found = season.fit(values, error, first, second, fewest)
+    rest, middle = values - found.over(first, second), years(first + (second - first) / 2)
+    for step, name in ((1.0, "year"), (0.25, "quarter")):
+        means = _means(rest, 1 / error**2, middle, step)
+        if np.isfinite(means).sum() >= trends.FEWEST:
+            made = trends.trend(means, step, level=level)
+            told = {key: getattr(made, key) for key in ("slope", "low", "high", "p_value", "inflation", "count")}
+            return {**told, "level": level, "step": name}
+    return {"reason": f"looks in fewer than {trends.FEWEST} quarters"}
+
+
+def _means(values: np.ndarray, weight: np.ndarray, moment: np.ndarray, step: float) -> np.ndarray:
+    """Return weighted means of steps of time, NaN where a step has none."""
+    place = np.floor(moment / step).astype(int)
+    place -= place.min()
+    total = np.bincount(place, weight)
+    means: np.ndarray = np.where(total > 0, np.bincount(place, weight * values) / np.where(total > 0, total, 1), np.nan)
+    return means
+
+
+def by_month(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return ``looks``, and ``value`` and ``error`` of what lies above mean and trend, of the middles in each calendar month.
+
+    Spans of more than 100 days are left out; the error is the spread of the years' own means over the root of their number, where
+    there are three.
+    """
+    short = np.isfinite(values) & np.isfinite(error) & ((second - first) / np.timedelta64(1, "D") <= SHORT_DAYS)
+    middle = (first + (second - first) / 2)[short]
+    month, year = middle.astype("datetime64[M]").astype(int) % 12, middle.astype("datetime64[Y]").astype(int)
+    rest, weight = values[short], 1 / error[short] ** 2
+    if row["mean"] is not None:
+        rest = rest - row["mean"] - row["trend"] * (years(middle) - row["centre"])
+    found = []
+    for number in range(12):
+        inside = month == number
+        own = [np.average(rest[inside & (year == one)], weights=weight[inside & (year == one)]) for one in np.unique(year[inside])]
+        spread = float(np.std(own, ddof=1) / np.sqrt(len(own))) if len(own) >= 3 else None
+        told = row["mean"] is not None and inside.any()
+        found.append({"looks": int(inside.sum()), "value": float(np.mean(own)) if told else None, "error": spread if told else None})
+    return found
+
+
+def error_season(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, row: dict[str, Any]) -> float | None:
+    """Return how many times as large the median error is within three months of the fastest day as in the other half of the year.
+
+    Noise whose size has a season (clouds, snow, low sun) passes for a season of the ice where it is not symmetric. None without a season.
+    """
+    if row["peak_day"] is None:
+        return None
+    day = np.mod(years(first + (second - first) / 2), 1) * YEAR
+    away = np.abs(np.mod(day - row["peak_day"] + YEAR / 2, YEAR) - YEAR / 2)
+    near = away <= YEAR / 4
+    if not near.any() or near.all():
+        return None
+    return float(np.median(error[near]) / np.median(error[~near]))
+
+
+def outlying(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int) -> np.ndarray:
+    """Return which looks lie off mean, trend and season by more than 6 spreads, bool (look,).
+
+    The spread is the MAD of what the fit leaves over the errors, of all looks or, where it is larger, of the same calendar month: what
+    comes back every spring is no outlier.
+    """
+    off = np.zeros(len(values), bool)
+    seen = np.isfinite(values) & np.isfinite(error) & (error > 0)
+    month = (first + (second - first) / 2).astype("datetime64[M]").astype(int) % 12
+    columns = season.design(first, second)
+    for _ in range(3):
+        found = season.fit(values, np.where(seen & ~off, error, np.nan), first, second, fewest)
+        if not np.isfinite(found.amplitude):
+            return np.zeros(len(values), bool)
+        left = np.abs(values - columns @ season.coefficients(found)) / error
+        scale = np.full(len(values), np.median(left[seen]))
+        for number in range(12):
+            own = seen & (month == number)
+            scale[own] = np.maximum(scale[own], np.median(left[own]) if own.sum() > 4 else 0)
+        off = seen & (left > MADS * scale)
+    return off
+
+
+def surges(speed: tuple[np.ndarray, np.ndarray] | None, rule: SurgeRule, level: float) -> tuple[list[Surge], str]:
+    """Return the surges of a series of speed, or why there are none.
+
+    What counts as one has, in its median, to lie beyond what is common in its calendar months (3 spreads above their medians, by the MAD
+    of all): else noise, or a season, passes for surges.
+    """
+    if speed is None or len(speed[0]) < 2:
+        return [], "no speeds in order of time"
+    times, values = speed
+    above = values - _of_months(times, values)
+    reach = SCATTER * 1.4826 * float(np.median(np.abs(above)))
+
+    def beyond(event: Surge) -> bool:
+        inside = (times >= event.onset) & ((times < event.end) | event.ongoing)
+        return bool(inside.sum() >= FEWEST_IN_SURGE and np.median(above[inside]) > reach)
+
+    try:
+        if not (first := surge.detect(times, values, rule, replicates=1)):
+            return [], "no speed stays above the threshold"
+        if not any(beyond(event) for event in first):
+            threshold = rule.factor * first[0].quiet_speed
+            return [], f"speeds above {threshold:.0f} m/yr, but none beyond the scatter of its months by {reach:.0f}"
+        return [event for event in surge.detect(times, values, rule, level=level) if beyond(event)], ""
+    except InputError as error:
+        return [], str(error).removeprefix("surges: ")
+
+
+def yearly_peaks(speed: tuple[np.ndarray, np.ndarray] | None) -> list[dict[str, Any]]:
+    """Return ``year``, ``date`` and ``speed`` (m/yr) of the fastest value of each year with 12 or more: a short speed-up is no harmonic."""
+    found = []
+    if speed is not None:
+        times, values = speed
+        year = times.astype("datetime64[Y]")
+        for one in np.unique(year):
+            own = np.flatnonzero(year == one)
+            if len(own) >= FEWEST_OF_YEAR:
+                top = own[int(np.argmax(values[own]))]
+                found.append({"year": int(str(one)), "date": str(times[top].astype("datetime64[D]")), "speed": float(values[top])})
+    return found
+
+
+def _of_months(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the median of each value's calendar month over all years; of all values where a month has fewer than three."""
+    month = times.astype("datetime64[M]").astype(int) % 12
+    usual = np.full(len(values), np.median(values))
+    for number in np.unique(month):
+        if (own := month == number).sum() >= 3:
+            usual[own] = np.median(values[own])
+    return usual
+
+
+def outside(events: list[Surge], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return which looks lie outside all surges, their intervals of onset and end included, bool (look,)."""
+    quiet = np.ones(len(first), bool)
+    for event in events:
+        ends = [time for time in (event.end_interval[1], event.end) if not np.isnat(time)]
+        quiet &= (second <= event.onset_interval[0]) | (first >= max(ends) if ends and not event.ongoing else False)
+    return quiet
+
+
+def unseen(first: np.ndarray, second: np.ndarray) -> str:
+    """Return why these looks have no season: they span less than a year, or half of it was never seen; empty where they may have."""
+    if not len(first):
+        return "no look"
+    span = float(years(second).max() - years(first).min())
+    if span < LEAST_YEARS:
+        return f"looks over {span:.1f} years: a season takes {LEAST_YEARS:g}"
+    month = np.unique((first + (second - first) / 2).astype("datetime64[M]").astype(int) % 12)
+    gap = int((np.diff(np.r_[month, month[0] + 12]) - 1).max())
+    return f"no look in {gap} calendar months in a row" if gap >= UNSEEN_MONTHS else ""
+
+
+def _years_seen(first: np.ndarray, second: np.ndarray) -> int:
+    return len(np.unique((first + (second - first) / 2).astype("datetime64[Y]")))
+
+
+def _finite(value: Any) -> float | None:
+    single = float(value)
+    return single if np.isfinite(single) else None
