@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glaciercast.motion import deform_kernels, surface_kernels
 from glaciercast.motion import matching_kernels as kernels
 from glaciercast.motion.filters import threads
 
@@ -87,10 +88,11 @@ def deform(pair: Pair, field: np.ndarray, nodes: Lattice) -> Deformed:
     coefficients = np.stack([_coefficients(component) for component in field])
     shape = pair.first.shape
     a, b, seen = np.empty(shape, "float32"), np.empty(shape, "float32"), np.empty(shape, "uint8")
+    images = pair.first, pair.second, pair.usable1, pair.usable2, bool(pair.usable1.all() and pair.usable2.all())
     origin, step = nodes.origin, float(nodes.step)
 
     def band(top: int, bottom: int) -> None:
-        kernels.deform(pair.first, pair.second, pair.usable1, pair.usable2, coefficients, origin, step, top, bottom, a, b, seen)
+        deform_kernels.deform(*images, coefficients, origin, step, top, bottom, a, b, seen)
 
     banded(band, shape[0], 64)
     return Deformed(a, b, seen)
@@ -126,7 +128,7 @@ def surfaces(pair: Pair, nodes: Lattice, half: int, shifts: np.ndarray, moved: n
     images = pair.first, pair.second, pair.usable1, pair.usable2
 
     def band(lowest: int, highest: int) -> None:
-        kernels.surfaces(*images, half, nodes.rows, nodes.columns, whole, lowest, highest, shifts, out)
+        surface_kernels.surfaces(*images, half, nodes.rows, nodes.columns, whole, lowest, highest, shifts, out)
 
     banded(band, nodes.rows.size, 4)
     return out

@@ -147,11 +147,11 @@ def clustered(
         return Clustered(found, number, float("nan"), float("nan"))
     plain = np.linalg.inv(columns.T @ (weight[:, None] * columns)) * float(found.scale) ** 2
     covariances, freedom = [plain], float(len(values) - PARAMETERS)
-    if cluster is not None:
-        covariances.append(_left_out(columns, weight, values, cluster))
-        share = np.bincount(cluster, weight * (columns[:, 2:] ** 2).sum(axis=1))
-        freedom = max(1.0, float(share.sum() ** 2 / (share**2).sum()) - 1)
     best = coefficients(found)
+    if cluster is not None:
+        together, own = _together(columns, weight, values, best, cluster)
+        covariances.append(together)
+        freedom = min(freedom, own)
     spreads = [_errors(best, one) for one in covariances]
     errors = {name: np.array(max(spread[name] for spread in spreads)) for name in spreads[0]}
     chance = max(_chance(best[2:], one[2:, 2:], freedom) for one in covariances)
@@ -167,19 +167,28 @@ def _errors(best: np.ndarray, covariance: np.ndarray) -> dict[str, float]:
     return {name: float(getattr(told, name)[0]) for name in names}
 
 
-def _left_out(columns: np.ndarray, weight: np.ndarray, values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Return the covariance of the parameters by the jackknife over clusters, (4, 4); infinite where one of them cannot be spared."""
+def _together(
+    columns: np.ndarray, weight: np.ndarray, values: np.ndarray, best: np.ndarray, cluster: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the covariance of the parameters where each cluster errs together, (4, 4), and the degrees of freedom of its harmonic.
+
+    The scores of a cluster are turned by (I − N_g M)^−½, with its part N_g of the normal matrix and the inverse M of all of it, so that what
+    the fit took of the cluster's errors does not shrink them (CR2 of Bell & McCaffrey 2002). The covariance is infinite where a parameter
+    rests on one cluster alone.
+    """
     number = int(cluster.max()) + 1
-    normal, right = np.zeros((number, PARAMETERS, PARAMETERS)), np.zeros((number, PARAMETERS))
+    normal, scores = np.zeros((number, PARAMETERS, PARAMETERS)), np.zeros((number, PARAMETERS))
     np.add.at(normal, cluster, weight[:, None, None] * columns[:, :, None] * columns[:, None, :])
-    np.add.at(right, cluster, (weight * values)[:, None] * columns)
-    rest = normal.sum(axis=0) - normal
-    if number < 2 or not (np.linalg.cond(rest) < SINGULAR).all():
-        return np.diag(np.full(PARAMETERS, np.inf))
-    best = np.linalg.solve(normal.sum(axis=0), right.sum(axis=0))
-    moved = np.linalg.solve(rest, (right.sum(axis=0) - right)[..., None])[..., 0] - best
-    covariance: np.ndarray = moved.T @ moved * (number - 1) / number
-    return covariance
+    np.add.at(scores, cluster, (weight * (values - columns @ best))[:, None] * columns)
+    inverse = np.linalg.inv(normal.sum(axis=0))
+    root = np.linalg.cholesky(inverse)
+    share, axes = np.linalg.eigh(root.T @ normal @ root)
+    if number < 2 or share.max() > 1 - 1e-9:
+        return np.diag(np.full(PARAMETERS, np.inf)), 1.0
+    turn = (axes / np.sqrt(1 - share)[:, None, :]) @ axes.transpose(0, 2, 1)
+    moved = np.einsum("ij,gjk,lk,gl->gi", root, turn, root.T, scores)
+    freedom = [_freedom(normal, inverse, np.einsum("ij,gjk,lk,i->gl", root, turn, np.linalg.inv(root), axis)) for axis in (root_axis(best), root_axis(best, True))]
+    return moved.T @ moved, min(freedom)
 
 
 def _chance(harmonic: np.ndarray, covariance: np.ndarray, freedom: float) -> float:
