@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glaciercast.errors import InputError
-from glaciercast.hazard import features, records
+from glaciercast.hazard import features, features_past, records
 from glaciercast.simulate import outbursts
 
 SPEC = outbursts.OutburstSpec(
@@ -86,7 +86,7 @@ def test_what_is_available_some_days_later_is_known_as_many_days_later(issue, la
     lakes = [name for name in later.lake if name in before.lake]
     later, before = (found.take(np.isin(found.lake, lakes)) for found in (later, before))
     of_floods = ("growth", "share_now", "share_flooded", "filled", "share_ahead", "since_fast")  # and counted from the issue
-    others = (*of_floods, *features.SEASON, *features.FLOODS, *features.DAM)
+    others = (*of_floods, *features_past.NAMES, *features.SEASON, *features.FLOODS, *features.DAM)
     chosen = [place for place, name in enumerate(features.NAMES) if name not in others]
     assert later.values[:, chosen].tobytes() == before.values[:, chosen].tobytes()
     np.testing.assert_allclose(later.ages[:, chosen], before.ages[:, chosen] + late)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
-from glaciercast.hazard import features_area, features_motion, features_temperature, known, labels
+from glaciercast.hazard import features_area, features_motion, features_past, features_temperature, known, labels
 from glaciercast.hazard import features_stats as stats
 from glaciercast.hazard.features_config import FeatureConfig
 from glaciercast.hazard.features_stats import FloatArray
@@ -21,9 +21,9 @@ SEASON = ("season_sin", "season_cos")
 FLOODS = ("since_flood", "past_floods", "flood_rate")
 DAM = ("ice_dam",)
 """1 where ice dams the lake, 0 where something else does, NaN where it is not known."""
-NAMES = (*features_area.NAMES, *features_motion.NAMES, *features_temperature.NAMES, *SEASON, *FLOODS, *DAM)
-"""Of the features; the docstrings of `features_area`, `features_motion` and `features_temperature` tell them, `of_season` and
-`of_floods` the rest."""
+NAMES = (*features_area.NAMES, *features_past.NAMES, *features_motion.NAMES, *features_temperature.NAMES, *SEASON, *FLOODS, *DAM)
+"""Of the features; the docstrings of `features_area`, `features_past`, `features_motion` and `features_temperature` tell them,
+`of_season` and `of_floods` the rest."""
 DEFAULT = FeatureConfig()
 YEAR = 365.25
 AT_ONCE = 400
@@ -113,6 +113,7 @@ class _Own:
     def features(self, issue: FloatArray, settings: FeatureConfig) -> tuple[FloatArray, FloatArray]:
         made = [
             features_area.make(self.areas, self.floods, issue, settings),
+            features_past.make(self.areas, self.temperature, self.floods, issue, settings),
             features_motion.make(self.motion, issue, settings),
             features_temperature.make(self.temperature, issue, settings),
         ]

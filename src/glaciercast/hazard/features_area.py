@@ -41,9 +41,8 @@ def make(areas: pd.DataFrame, floods: pd.DataFrame, issue: FloatArray, settings:
     time, area, error = stats.days(areas["time"]), areas["area"].to_numpy("float64"), areas["area_error"].to_numpy("float64")
     known = stats.known(areas["available_at"], issue)
     newest = stats.at(time, stats.newest(known))
-    largest = stats.largest(area, known, settings.largest_rank)
-    largest = np.where(largest > SURE * stats.at(error, stats.newest(known)), largest, np.nan)
-    flood = _last_flood(floods, issue)
+    largest = largest_of(area, error, known, settings.largest_rank)
+    flood = last_flood(floods, issue)
     recent = known & (time >= newest[:, None] - settings.area_days)
     after = known & (time > flood[:, None])
     precision = 1 / np.maximum(error, 1.0) ** 2
@@ -51,7 +50,7 @@ def make(areas: pd.DataFrame, floods: pd.DataFrame, issue: FloatArray, settings:
     growth = stats.slope(time, area, after & (time >= newest[:, None] - settings.growth_days)) / largest
     share_now = _carried(stats.mean(area, recent & after, precision), stats.mean(time, recent & after, precision), growth * largest, issue)
     share_now = np.where(np.isfinite(flood) & ~after.any(1), 0.0, np.minimum(share_now / largest, MOST))
-    before = _before_floods(time, area, known, floods, issue, settings.flood_days)
+    before = before_floods(levels(time, area, known, floods, issue, settings.flood_days))
     low, high = (stats.quantile(area, known, part, FEWEST) for part in VARIABILITY)
     values = {
         "area": now,
@@ -68,25 +67,37 @@ def make(areas: pd.DataFrame, floods: pd.DataFrame, issue: FloatArray, settings:
     return made, np.where(np.isnan(made), np.nan, (issue - newest)[:, None])
 
 
-def _last_flood(floods: pd.DataFrame, issue: FloatArray) -> FloatArray:
+def largest_of(area: FloatArray, error: FloatArray, known: np.ndarray, rank: int) -> FloatArray:
+    """Return the largest area so far, m², float64 (issue,); NaN while it is within `SURE` errors of the newest area of no lake."""
+    found = stats.largest(area, known, rank)
+    return np.where(found > SURE * stats.at(error, stats.newest(known)), found, np.nan)
+
+
+def last_flood(floods: pd.DataFrame, issue: FloatArray) -> FloatArray:
     """Return the day after the end of the newest flood that was known at each issue, days since 1970; −inf where there was none."""
     over = stats.days(floods["over"])[None, :]
     return np.asarray(np.where(stats.known(floods["known"], issue), over, -np.inf).max(1, initial=-np.inf) + 1, dtype="float64")
 
 
+def levels(time: FloatArray, area: FloatArray, known: np.ndarray, floods: pd.DataFrame, issue: FloatArray, span: float) -> FloatArray:
+    """Return the median area in the weeks before each earlier flood, m², float64 (flood, issue); NaN where it was not seen or known."""
+    found = np.full((len(floods), len(issue)), np.nan)
+    told = stats.known(floods["known"], issue).T
+    for number, earliest in enumerate(stats.days(floods["earliest"])):
+        inside = np.flatnonzero((time < earliest) & (time >= earliest - span))
+        level = stats.quantile(area[inside], known[:, inside], 0.5)
+        found[number] = np.where(told[number] & (level > 0), level, np.nan)
+    return found
+
+
+def before_floods(level: FloatArray) -> FloatArray:
+    """Return the mean of `levels` over floods, m², float64 (issue,); NaN where there is none."""
+    counts = np.isfinite(level)
+    sums = stats.total(np.asarray(np.nan_to_num(level).T), counts.T)
+    number = counts.sum(0)
+    return np.where(number > 0, sums / np.maximum(number, 1), np.nan)
+
+
 def _carried(area: FloatArray, time: FloatArray, slope: FloatArray, issue: FloatArray) -> FloatArray:
     """Return areas carried on to the issue, m², for no longer than `LONGEST_CARRIED` days, not below 0."""
     return np.asarray(np.maximum(0, area + np.nan_to_num(slope) * np.minimum(issue - time, LONGEST_CARRIED)), dtype="float64")
-
-
-def _before_floods(
-    time: FloatArray, area: FloatArray, known: np.ndarray, floods: pd.DataFrame, issue: FloatArray, span: float
-) -> FloatArray:
-    """Return the mean over earlier floods of the area before them, m², float64 (issue,); NaN where none was seen."""
-    sums, number = np.zeros(len(issue)), np.zeros(len(issue))
-    for earliest, told in zip(stats.days(floods["earliest"]), stats.known(floods["known"], issue).T, strict=True):
-        inside = np.flatnonzero((time < earliest) & (time >= earliest - span))
-        level = stats.quantile(area[inside], known[:, inside], 0.5)
-        counts = told & (level > 0)
-        sums, number = sums + np.where(counts, level, 0), number + counts
-    return np.where(number > 0, sums / np.maximum(number, 1), np.nan)

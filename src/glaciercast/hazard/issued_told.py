@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from glaciercast.hazard import alerts, claims, features_area, features_motion, features_temperature, models
+from glaciercast.hazard import alerts, claims, features_area, features_motion, features_past, features_temperature, models
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Samples
 
 if TYPE_CHECKING:
     from glaciercast.hazard.issued import Foretold, IssueConfig
 
-FEATURES = MappingProxyType({"areas": features_area.NAMES, "motion": features_motion.NAMES, "temperature": features_temperature.NAMES})
+FEATURES = MappingProxyType(
+    {"areas": (*features_area.NAMES, *features_past.NAMES), "motion": features_motion.NAMES, "temperature": features_temperature.NAMES}
+)
 """Features of each source."""
 NO_FEATURE = "The model reads no record of the lakes themselves: its chances are the same for every lake whose past floods are alike."
 NO_WEIGHT = "Lakes and years that were left out gave the model no weight at {horizons}: there the chance is the season's."
