@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, spline_filter
 
-from glaciercast.motion import filters
-from glaciercast.motion.filters import BINS, RINGS, Transformed
+from glaciercast.motion import filters, textures
+from glaciercast.motion.filters import BINS, RINGS
+from glaciercast.motion.textures import Transformed
 
 SIZE = 256
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
@@ -75,6 +76,6 @@ def test_coherence_is_the_share_of_power_that_images_have_in_common():
 def test_a_flat_part_has_no_contrast():
     layer = noise().astype("float32")
     layer[:, :128] = 0
-    scale = filters.local_contrast(layer, EVERYWHERE)
+    scale = textures.local_contrast(layer, EVERYWHERE)
     assert not scale[:, :32].any()
     assert scale[:, 220:].mean() == pytest.approx(1, abs=0.1)

@@ -7,9 +7,9 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from glaciercast.motion import filters, matching, peaks
-from glaciercast.motion.filters import Transformed
 from glaciercast.motion.matching import Lattice, Pair
 from glaciercast.motion.outliers import blurred, normalised_residual, stood_in
+from glaciercast.motion.textures import Transformed
 
 Both = tuple[np.ndarray, np.ndarray]
 """The same of the first and of the second image."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import TypeVar
 
 import cv2
@@ -31,12 +30,6 @@ FINE = np.linspace(0, np.sqrt(0.5), 2048)
 """The same, fine enough that a response need not be interpolated at every frequency."""
 CUT = 0.3
 """Cycles a pixel at which the amplitude falls to 1/e."""
-PAD = 32
-"""Pixels of mirrored image around the edge."""
-SPREAD = 24.0
-"""Standard deviation of the window within which contrast is evened out, pixels."""
-ROWS = 512
-"""Rows of the frequency plane that are enough for a radial mean."""
 BLOCK = 128
 """Side of the blocks of which coherence is the mean, pixels."""
 FAINT = 0.05
@@ -66,47 +59,6 @@ def filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return whole
 
 
-class Transformed:
-    """An image in the frequency plane, from which texture is made for any weight of frequencies.
-
-    Parameters
-    ----------
-    values
-        The image without gaps (`filled`), float32 (y, x).
-    usable
-        Where it may be used, bool (y, x).
-    """
-
-    def __init__(self, values: np.ndarray, usable: np.ndarray) -> None:
-        self.usable = usable
-        self.shape = values.shape
-        height, width = (scipy.fft.next_fast_len(size + 2 * PAD) for size in values.shape)
-        below, right = height - values.shape[0] - PAD, width - values.shape[1] - PAD
-        padded = cv2.copyMakeBorder(values, PAD, below, PAD, right, cv2.BORDER_REFLECT)
-        self.padded = padded.shape
-        self.plane = scipy.fft.rfft2(padded, workers=max(1, threads() // 2))
-
-    def power(self) -> np.ndarray:
-        """Return the mean power on each ring, (ring,)."""
-        every = max(1, self.plane.shape[0] // ROWS)
-        some = self.plane[::every]
-        return radial_mean(some.real**2 + some.imag**2, *frequencies(self.padded, every))
-
-    def texture(self, weight: np.ndarray) -> np.ndarray:
-        """Return B-spline coefficients of the image filtered by the amplitude `weight` (ring,), of even contrast; float32 (y, x).
-
-        What is not usable is 0.
-        """
-        response = np.take(np.interp(FINE, RINGS, weight).astype("float32"), _rings(self.padded))
-        rows, columns = frequencies(self.padded)
-        response /= spline_response(rows)[:, None]
-        response /= spline_response(columns)[None, :]
-        layer = scipy.fft.irfft2(self.plane * response, s=self.padded, workers=max(1, threads() // 2))
-        layer = np.ascontiguousarray(layer[PAD : PAD + self.shape[0], PAD : PAD + self.shape[1]])
-        layer *= local_contrast(layer, self.usable)
-        return np.asarray(layer)
-
-
 def of_both(work: Callable[[T], R], first: T, second: T) -> tuple[R, R]:
     """Return what `work` makes of the first and of the second image, worked on at the same time."""
     with ThreadPoolExecutor(2, "motion") as pool:
@@ -119,16 +71,9 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def frequencies(shape: tuple[int, int], every: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies of the rows (each `every`-th) and columns of a real transform, cycles a pixel, float32."""
-    return scipy.fft.fftfreq(shape[0])[::every].astype("float32"), scipy.fft.rfftfreq(shape[1]).astype("float32")
-
-
-@lru_cache(maxsize=2)
-def _rings(shape: tuple[int, int]) -> np.ndarray:
-    """Return which entry of `FINE` each frequency of a real transform belongs to, int16 (row, column)."""
-    rows, columns = frequencies(shape)
-    return np.asarray(np.rint(np.sqrt(rows[:, None] ** 2 + columns[None, :] ** 2) / np.float32(FINE[1])), "int16")
+def frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return frequencies of the rows and columns of a real transform, cycles a pixel, float32."""
+    return scipy.fft.fftfreq(shape[0]).astype("float32"), scipy.fft.rfftfreq(shape[1]).astype("float32")
 
 
 def radial_mean(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -145,18 +90,6 @@ def radial_mean(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np
 def spline_response(frequency: np.ndarray) -> np.ndarray:
     """Return the transfer function of sampling a cubic B-spline at whole pixels."""
     return np.asarray((2 + np.cos(2 * np.pi * frequency)) / 3)
-
-
-def local_contrast(layer: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Return 1 over the local standard deviation of a layer of mean 0, float32 (y, x); 0 where it is not usable or has no contrast."""
-    height, width = layer.shape
-    small = max(1, width // 8), max(1, height // 8)
-    parts = [cv2.resize(part, small, interpolation=cv2.INTER_AREA) for part in (layer * layer * usable, usable.astype("float32"))]
-    square, share = (cv2.GaussianBlur(part, (0, 0), SPREAD / 8, borderType=cv2.BORDER_REFLECT) for part in parts)
-    variance = square / np.maximum(share, 1e-3)
-    floor = 1e-3 * float(np.median(variance[share > 0.05])) if (share > 0.05).any() else 0.0
-    scale = np.where(variance > floor, 1 / np.sqrt(np.maximum(variance, floor or 1.0)), 0).astype("float32")
-    return np.asarray(cv2.resize(scale, (width, height), interpolation=cv2.INTER_LINEAR) * usable)
 
 
 def low_pass() -> np.ndarray:

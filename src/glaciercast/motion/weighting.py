@@ -6,8 +6,8 @@ import numpy as np
 
 from glaciercast.motion import chips, coarse, filters, matching
 from glaciercast.motion.coarse import Both
-from glaciercast.motion.filters import Transformed
 from glaciercast.motion.matching import Lattice, Pair
+from glaciercast.motion.textures import Transformed
 
 SAMPLE, MOST = 384, 2
 """Side of the tiles on which coherence is measured, pixels, and how many at most along each side of a scene."""
