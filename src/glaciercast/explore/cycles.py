@@ -1,10 +1,4 @@
-"""What one series of velocity tells: its season, its trend and its surges, each with an interval that knows of autocorrelation.
-
-References
-----------
-Hansen (2007), Asymptotic properties of a robust variance matrix estimator for panel data when T is large, J. Econometrics 141, 597;
-`motion.season`, `stats.trends` and `motion.surge` for what is fitted.
-"""
+"""What one series of velocity tells: its season, its trend and its surges, each with an interval that knows of autocorrelation."""
 
 from __future__ import annotations
 
@@ -19,8 +13,8 @@ from glaciercast.motion.surge import Surge, SurgeRule
 from glaciercast.stats import trends
 from glaciercast.stats.seasonal import YEAR, years
 
-FEWEST_YEARS, FEWEST_QUARTERS = 8, 8
-"""Calendar years, or quarters of them, from which on errors are taken from what each of them moved."""
+FEWEST_YEARS, FEWEST_QUARTERS = 5, 8
+"""Calendar years, and quarters of them, from which on errors are also taken from what each of them moved; the widest count."""
 CHANCE = float(np.exp(-4.5))
 """A harmonic that noise makes less often than this (1 in 90) counts as seen: that of three errors of a known spread."""
 LEAST_YEARS, LEAST_TREND = 1.0, 2.0
@@ -40,16 +34,15 @@ SHORT_DAYS = 100.0
 FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
 
 
-def clusters(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray | None, str]:
-    """Return the cluster of each look, int (look,), and what clusters are: calendar years, quarters, or none where both are too few."""
-    middle = first + (second - first) / 2
-    year = middle.astype("datetime64[Y]").astype(int)
-    if len(np.unique(year)) >= FEWEST_YEARS:
-        return np.unique(year, return_inverse=True)[1], "years"
-    quarter = middle.astype("datetime64[M]").astype(int) // 3
-    if len(np.unique(quarter)) >= FEWEST_QUARTERS:
-        return np.unique(quarter, return_inverse=True)[1], "quarters"
-    return None, ""
+def clusters(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    """Return how looks may err together, ``years`` or ``quarters`` → calendar year or quarter of each, int (look,); where there are enough."""
+    month = (first + (second - first) / 2).astype("datetime64[M]").astype(int)
+    found = {}
+    for name, length, fewest in (("years", 12, FEWEST_YEARS), ("quarters", 3, FEWEST_QUARTERS)):
+        kinds, number = np.unique(month // length, return_inverse=True)
+        if len(kinds) >= fewest:
+            found[name] = number
+    return found
 
 
 def cycle(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int, level: float = 0.95) -> dict[str, Any]:
@@ -69,26 +62,33 @@ def cycle(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.n
     seen = np.isfinite(values) & np.isfinite(error) & (error > 0)
     part = (values[seen], error[seen], first[seen], second[seen])
     row: dict[str, Any] = {**dict.fromkeys(FITTED), "observations": int(seen.sum()), "seasonal": None, "chance": None, "clusters": None}
-    row |= dict.fromkeys(("mean_interval", "amplitude_interval", "peak_day_interval", "centre"))
+    row |= dict.fromkeys(("amplitude_interval", "peak_day_interval", "centre"))
     row["years"] = _years_seen(*part[2:])
     if not seen.any():
         return row
-    cluster, kind = clusters(*part[2:])
-    found = season.clustered(*part, cluster, fewest)
+    ways = clusters(*part[2:]) or {"": None}
+    made = {kind: season.clustered(*part, cluster, fewest) for kind, cluster in ways.items()}
+    kind = max(made, key=lambda name: np.nan_to_num(_reach(made[name], level) * made[name].fit.amplitude_error))
+    found = made[kind]
     if not np.isfinite(found.fit.amplitude):
         return row
+    chance = max(one.chance for one in made.values())
     row |= {key: _finite(getattr(found.fit, key)) for key in FITTED}
-    row |= {"chance": found.chance, "seasonal": found.chance < CHANCE, "clusters": {"of": kind, "count": found.clusters} if kind else None}
+    row |= {"chance": chance, "seasonal": chance < CHANCE, "clusters": {"of": kind, "count": found.clusters} if kind else None}
     row["centre"] = float((years(part[2]).min() + years(part[3]).max()) / 2)
     return row | _intervals(found, level)
 
 
-def _intervals(found: season.Clustered, level: float) -> dict[str, Any]:
+def _reach(found: season.Clustered, level: float) -> float:
+    """Return Student's quantile of a fit."""
     from scipy.stats import t
 
-    reach = float(t(found.freedom).ppf((1 + level) / 2))
-    ends = {}
-    for key in ("mean", "amplitude", "peak_day"):
+    return float(t(found.freedom).ppf((1 + level) / 2))
+
+
+def _intervals(found: season.Clustered, level: float) -> dict[str, Any]:
+    reach, ends = _reach(found, level), {}
+    for key in ("amplitude", "peak_day"):
         value, error = float(getattr(found.fit, key)), float(getattr(found.fit, f"{key}_error"))
         low, high = value - reach * error, value + reach * error
         ends[f"{key}_interval"] = [max(low, 0.0) if key == "amplitude" else low, high] if np.isfinite(error) else None
@@ -171,10 +171,11 @@ def error_season(values: np.ndarray, error: np.ndarray, first: np.ndarray, secon
 
 
 def outlying(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, fewest: int) -> np.ndarray:
-    """Return which looks lie off mean, trend and season by more than 6 spreads, bool (look,).
+    """Return which looks lie off mean, trend and season by more than 6 MADs, bool (look,).
 
-    The spread is the MAD of what the fit leaves over the errors, of all looks or, where it is larger, of the same calendar month: what
-    comes back every spring is no outlier.
+    Both of what the fit leaves and of that over the errors: a precise look that shares a small departure with its neighbours is no
+    outlier, nor is one as far off as its large error says. A MAD is that of all looks or, where it is larger, of the same calendar
+    month: what comes back every spring is no outlier.
     """
     off = np.zeros(len(values), bool)
     seen = np.isfinite(values) & np.isfinite(error) & (error > 0)
@@ -184,13 +185,18 @@ def outlying(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: n
         found = season.fit(values, np.where(seen & ~off, error, np.nan), first, second, fewest)
         if not np.isfinite(found.amplitude):
             return np.zeros(len(values), bool)
-        left = np.abs(values - columns @ season.coefficients(found)) / error
-        scale = np.full(len(values), np.median(left[seen]))
-        for number in range(12):
-            own = seen & (month == number)
-            scale[own] = np.maximum(scale[own], np.median(left[own]) if own.sum() > 4 else 0)
-        off = seen & (left > MADS * scale)
+        left = np.abs(values - columns @ season.coefficients(found))
+        off = seen & _far(left, seen, month) & _far(left / error, seen, month)
     return off
+
+
+def _far(left: np.ndarray, seen: np.ndarray, month: np.ndarray) -> np.ndarray:
+    scale = np.full(len(left), np.median(left[seen]))
+    for number in range(12):
+        own = seen & (month == number)
+        scale[own] = np.maximum(scale[own], np.median(left[own]) if own.sum() > 4 else 0)
+    far: np.ndarray = left > MADS * scale
+    return far
 
 
 def surges(speed: tuple[np.ndarray, np.ndarray] | None, rule: SurgeRule, level: float) -> tuple[list[Surge], str]:

@@ -127,7 +127,7 @@ def describe(found: Read, settings: ExploreConfig) -> tuple[dict[str, Any], list
 
 NOTE = (
     "A look is a value over a span of time: an image pair, or a step of a series. The fit takes it as the mean over its span of mean, "
-    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year (below 8 years: of a "
+    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year (below 5 years: of a "
     "quarter of a year) err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. "
     "Looks in a surge are not in the season."
 )

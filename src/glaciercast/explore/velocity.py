@@ -32,7 +32,7 @@ SURE = 3.0
 LEAST_SHARE = 0.3
 """Share of a zone's pixels that a pair must have seen for its mean."""
 NOTE = (
-    "Errors of zones let the pairs of a year (below 8 years: of a quarter of a year) err together, as those that share a scene do. Errors "
+    "Errors of zones let the pairs of a year, or of a quarter of a year, err together, as those that share a scene do. Errors "
     "on the map take pairs as independent and are lower bounds. A surge is no season: where one dominates, errors are large and no season "
     "is seen."
 )

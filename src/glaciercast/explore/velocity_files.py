@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,14 @@ def read(path: Path, settings: VelocitiesConfig) -> Field:
 def is_one(path: Path) -> bool:
     """Return whether a folder is a Zarr store with velocities at its root: a cube of this project has them in groups."""
     usual = [name for part in ("vx", "speed") for name in looks.ALIASES[part]]
-    return any((path / name / entry).is_file() for name in usual for entry in ("zarr.json", ".zarray"))
+    return any((path / name / ".zarray").is_file() or _is_array(path / name / "zarr.json") for name in usual)
+
+
+def _is_array(about: Path) -> bool:
+    try:
+        return json.loads(about.read_text(encoding="utf-8")).get("node_type") == "array"
+    except (OSError, ValueError):
+        return False
 
 
 def opened(path: Path) -> xr.Dataset:

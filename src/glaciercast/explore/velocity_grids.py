@@ -54,7 +54,7 @@ def of(field: Field, settings: ExploreConfig) -> Read:
         _place(name, kind, inside, field, parts, along, error, motion, tuple(told), left_out) for name, (kind, inside) in masks.items()
     ]
     x, y = field.axes[1], field.axes[0]
-    return Read(field.title, field.paired, field.paired, tuple(places), tuple(notes), motion, where, (x, y))
+    return Read(field.title, field.paired, False, tuple(places), tuple(notes), motion, where, (x, y))
 
 
 def _series(field: Field, settings: ExploreConfig) -> tuple[Place, ...]:

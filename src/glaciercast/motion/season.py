@@ -59,8 +59,8 @@ class Clustered(NamedTuple):
     clusters
         That there are.
     freedom
-        Degrees of freedom of Student's t that goes with the errors: the number of clusters that the season rests on, by what each of
-        them weighs in it, less one.
+        Degrees of freedom of Student's t that goes with the errors of the harmonic: where a few clusters weigh most, they are fewer
+        than the clusters are.
     chance
         Of a harmonic as large where there is none (Hotelling's T² of its cosine and sine).
     """
@@ -123,8 +123,8 @@ def clustered(
 ) -> Clustered:
     """Fit one series as `fit` does, with errors from what each cluster of its observations moves the parameters by.
 
-    Each cluster is left out in turn (the jackknife over groups), which holds whatever the errors within a cluster have in common, and
-    also where a few clusters weigh most. Without clusters observations are independent.
+    This holds whatever the errors within a cluster have in common, and also where the clusters are few, or a few of them weigh most.
+    Without clusters observations are independent.
 
     Parameters
     ----------
@@ -137,8 +137,7 @@ def clustered(
 
     References
     ----------
-    Bell & McCaffrey (2002), Survey Methodology 28, 169; Hansen (2007), J. Econometrics 141, 597 (t with clusters − 1); Hotelling (1931),
-    Ann. Math. Stat. 2, 360.
+    Bell & McCaffrey (2002), Survey Methodology 28, 169; Hotelling (1931), Ann. Math. Stat. 2, 360; Liang & Zeger (1986), Biometrika 73, 13.
     """
     found = fit(values, error, first, second, fewest)
     columns, weight = design(first, second), 1 / error**2
@@ -172,9 +171,8 @@ def _together(
 ) -> tuple[np.ndarray, float]:
     """Return the covariance of the parameters where each cluster errs together, (4, 4), and the degrees of freedom of its harmonic.
 
-    The scores of a cluster are turned by (I − N_g M)^−½, with its part N_g of the normal matrix and the inverse M of all of it, so that what
-    the fit took of the cluster's errors does not shrink them (CR2 of Bell & McCaffrey 2002). The covariance is infinite where a parameter
-    rests on one cluster alone.
+    The scores of a cluster are turned by (I − N_g M)^−½, of its part N_g of the normal matrix and the inverse M of the whole: what the fit
+    took of its errors does not shrink them (CR2 of Bell & McCaffrey 2002). Infinite where a parameter rests on one cluster alone.
     """
     number = int(cluster.max()) + 1
     normal, scores = np.zeros((number, PARAMETERS, PARAMETERS)), np.zeros((number, PARAMETERS))
@@ -186,9 +184,18 @@ def _together(
     if number < 2 or share.max() > 1 - 1e-9:
         return np.diag(np.full(PARAMETERS, np.inf)), 1.0
     turn = (axes / np.sqrt(1 - share)[:, None, :]) @ axes.transpose(0, 2, 1)
-    moved = np.einsum("ij,gjk,lk,gl->gi", root, turn, root.T, scores)
-    freedom = [_freedom(normal, inverse, np.einsum("ij,gjk,lk,i->gl", root, turn, np.linalg.inv(root), axis)) for axis in (root_axis(best), root_axis(best, True))]
+    each = root @ turn @ root.T  # what the scores of a cluster move the parameters by
+    moved = np.einsum("gij,gj->gi", each, scores)
+    angle = np.arctan2(best[3], best[2])
+    freedom = [_freedom(normal, inverse, each @ np.array([0, 0, np.cos(turned), np.sin(turned)])) for turned in (angle, angle + np.pi / 2)]
     return moved.T @ moved, min(freedom)
+
+
+def _freedom(normal: np.ndarray, inverse: np.ndarray, arms: np.ndarray) -> float:
+    """Return Satterthwaite's degrees of freedom of a sum of squares over clusters, Σ (arm · score)², for errors that are independent."""
+    pulls = np.einsum("gij,gj->gi", normal, arms)
+    products = np.diag(np.einsum("gi,gi->g", arms, pulls)) - pulls @ inverse @ pulls.T
+    return float(np.trace(products) ** 2 / (products**2).sum())
 
 
 def _chance(harmonic: np.ndarray, covariance: np.ndarray, freedom: float) -> float:

@@ -98,7 +98,7 @@ def _season_row(row: Mapping[str, Any]) -> list[str]:
         return [*start, "–", row["reason"], "–", "–", "–", "–"]
     then = "–" if row["error_season"] is None else f"× {row['error_season']:.1f}"
     return [
-        *start, f"{row['mean']:.1f} {_between(row['mean_interval'])}", amplitude(row), peak(row) if row["seasonal"] else "–",
+        *start, f"{row['mean']:.1f} ± {row['mean_error'] or float('nan'):.1f}", amplitude(row), peak(row) if row["seasonal"] else "–",
         f"{row['chance']:.2g}", "yes" if row["seasonal"] else "no", then,
     ]  # fmt: skip
 
