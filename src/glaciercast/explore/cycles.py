@@ -1,4 +1,4 @@
-"""What one series of velocity tells: its season, its trend and its surges, each with an interval that knows of autocorrelation."""
+"""What one series of velocity tells: its season and its trend, each with an interval that knows of autocorrelation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from glaciercast.errors import InputError
-from glaciercast.motion import season, surge
+from glaciercast.motion import season
 from glaciercast.motion.season import SeasonFit
-from glaciercast.motion.surge import Surge, SurgeRule
 from glaciercast.stats import trends
 from glaciercast.stats.seasonal import YEAR, years
 
@@ -23,19 +21,13 @@ UNSEEN_MONTHS = 6
 """Calendar months in a row without any look from which on a season is not told."""
 MADS = 6.0
 """As of the producers' rule for outliers (`sources.itslive_quality`)."""
-SCATTER = 3.0
-"""Spreads above the median of a calendar month beyond which a surge has to lie."""
-FEWEST_IN_SURGE = 4
-"""Values of a series: fewer make no surge, however large."""
-FEWEST_OF_YEAR = 12
-"""Values that a year has whose fastest date is told."""
 SHORT_DAYS = 100.0
 """Longer spans say little of a calendar month."""
 FITTED = tuple(name for name in SeasonFit._fields if name != "observations")
 
 
 def clusters(first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
-    """Return how looks may err together, ``years`` or ``quarters`` → calendar year or quarter of each, int (look,); where there are enough."""
+    """Return how looks may err together: ``years`` or ``quarters`` → number of the one of each, int (look,); where there are enough."""
     month = (first + (second - first) / 2).astype("datetime64[M]").astype(int)
     found = {}
     for name, length, fewest in (("years", 12, FEWEST_YEARS), ("quarters", 3, FEWEST_QUARTERS)):
@@ -66,7 +58,7 @@ def cycle(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.n
     row["years"] = _years_seen(*part[2:])
     if not seen.any():
         return row
-    ways = clusters(*part[2:]) or {"": None}
+    ways: dict[str, np.ndarray | None] = {**clusters(*part[2:])} or {"": None}
     made = {kind: season.clustered(*part, cluster, fewest) for kind, cluster in ways.items()}
     kind = max(made, key=lambda name: np.nan_to_num(_reach(made[name], level) * made[name].fit.amplitude_error))
     found = made[kind]
@@ -74,6 +66,7 @@ def cycle(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.n
         return row
     chance = max(one.chance for one in made.values())
     row |= {key: _finite(getattr(found.fit, key)) for key in FITTED}
+    row |= {key: _finite(max(getattr(one.fit, key) for one in made.values())) for key in ("mean_error", "trend_error")}
     row |= {"chance": chance, "seasonal": chance < CHANCE, "clusters": {"of": kind, "count": found.clusters} if kind else None}
     row["centre"] = float((years(part[2]).min() + years(part[3]).max()) / 2)
     return row | _intervals(found, level)
@@ -197,66 +190,6 @@ def _far(left: np.ndarray, seen: np.ndarray, month: np.ndarray) -> np.ndarray:
         scale[own] = np.maximum(scale[own], np.median(left[own]) if own.sum() > 4 else 0)
     far: np.ndarray = left > MADS * scale
     return far
-
-
-def surges(speed: tuple[np.ndarray, np.ndarray] | None, rule: SurgeRule, level: float) -> tuple[list[Surge], str]:
-    """Return the surges of a series of speed, or why there are none.
-
-    What counts as one has, in its median, to lie beyond what is common in its calendar months (3 spreads above their medians, by the MAD
-    of all): else noise, or a season, passes for surges.
-    """
-    if speed is None or len(speed[0]) < 2:
-        return [], "no speeds in order of time"
-    times, values = speed
-    above = values - _of_months(times, values)
-    reach = SCATTER * 1.4826 * float(np.median(np.abs(above)))
-
-    def beyond(event: Surge) -> bool:
-        inside = (times >= event.onset) & ((times < event.end) | event.ongoing)
-        return bool(inside.sum() >= FEWEST_IN_SURGE and np.median(above[inside]) > reach)
-
-    try:
-        if not (first := surge.detect(times, values, rule, replicates=1)):
-            return [], "no speed stays above the threshold"
-        if not any(beyond(event) for event in first):
-            threshold = rule.factor * first[0].quiet_speed
-            return [], f"speeds above {threshold:.0f} m/yr, but none beyond the scatter of its months by {reach:.0f}"
-        return [event for event in surge.detect(times, values, rule, level=level) if beyond(event)], ""
-    except InputError as error:
-        return [], str(error).removeprefix("surges: ")
-
-
-def yearly_peaks(speed: tuple[np.ndarray, np.ndarray] | None) -> list[dict[str, Any]]:
-    """Return ``year``, ``date`` and ``speed`` (m/yr) of the fastest value of each year with 12 or more: a short speed-up is no harmonic."""
-    found = []
-    if speed is not None:
-        times, values = speed
-        year = times.astype("datetime64[Y]")
-        for one in np.unique(year):
-            own = np.flatnonzero(year == one)
-            if len(own) >= FEWEST_OF_YEAR:
-                top = own[int(np.argmax(values[own]))]
-                found.append({"year": int(str(one)), "date": str(times[top].astype("datetime64[D]")), "speed": float(values[top])})
-    return found
-
-
-def _of_months(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the median of each value's calendar month over all years; of all values where a month has fewer than three."""
-    month = times.astype("datetime64[M]").astype(int) % 12
-    usual = np.full(len(values), np.median(values))
-    for number in np.unique(month):
-        if (own := month == number).sum() >= 3:
-            usual[own] = np.median(values[own])
-    return usual
-
-
-def outside(events: list[Surge], first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return which looks lie outside all surges, their intervals of onset and end included, bool (look,)."""
-    quiet = np.ones(len(first), bool)
-    for event in events:
-        ends = [time for time in (event.end_interval[1], event.end) if not np.isnat(time)]
-        quiet &= (second <= event.onset_interval[0]) | (first >= max(ends) if ends and not event.ongoing else False)
-    return quiet
 
 
 def unseen(first: np.ndarray, second: np.ndarray) -> str:

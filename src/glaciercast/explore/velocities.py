@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glaciercast.errors import InputError
-from glaciercast.explore import cycles, looks
+from glaciercast.explore import cycles, looks, speedups
 from glaciercast.explore.coverage import coverage
 from glaciercast.explore.looks import Place
 from glaciercast.explore.settings import ExploreConfig
@@ -61,17 +61,11 @@ class Told:
 
 
 def tell(place: Place, paired: bool, clean: bool, settings: ExploreConfig) -> Told:
-    """Return what a place tells: surges first, then season and trend of what is neither in a surge nor an outlier.
-
-    Raises
-    ------
-    InputError
-        If fewer than 3 looks have a value.
-    """
+    """Return what a place tells: surges first, then season and trend of what is neither in a surge nor an outlier."""
     values, error, first, second = place.values, place.error, place.first, place.second
     known = np.isfinite(values) & np.isfinite(error)
-    events, why = cycles.surges(place.speed, settings.velocities.surge, settings.level)
-    quiet = known & cycles.outside(events, first, second)
+    events, why = speedups.surges(place.speed, settings.velocities.surge, settings.level)
+    quiet = known & speedups.outside(events, first, second)
     fewest = looks.fewest_of(settings, paired)
     off = cycles.outlying(np.where(quiet, values, np.nan), error, first, second, fewest) if clean else ~known
     kept = quiet & ~off
@@ -91,7 +85,7 @@ def tell(place: Place, paired: bool, clean: bool, settings: ExploreConfig) -> To
         "vy": _number(mean[1]), "reason": reason or None, **left_out, "error_season": cycles.error_season(*part, row),
         "long_term": cycles.long_term(*part, fewest, settings.level) if row["amplitude"] is not None else {"reason": reason},
         "by_month": cycles.by_month(*part, row), "coverage": coverage(first + (second - first) / 2, known.astype(float)),
-        "yearly_peaks": [] if paired else cycles.yearly_peaks(place.speed),
+        "yearly_peaks": [] if paired else speedups.yearly_peaks(place.speed),
         "surges": [plain(event) for event in events], "no_surges": why or None, "told": list(place.told),
     }  # fmt: skip
     return Told(place, told, kept, tuple(events))
@@ -127,8 +121,8 @@ def describe(found: Read, settings: ExploreConfig) -> tuple[dict[str, Any], list
 
 NOTE = (
     "A look is a value over a span of time: an image pair, or a step of a series. The fit takes it as the mean over its span of mean, "
-    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year (below 5 years: of a "
-    "quarter of a year) err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. "
+    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year, "
+    "or of a quarter of a year, err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. "
     "Looks in a surge are not in the season."
 )
 

@@ -101,7 +101,7 @@ def is_one(path: Path) -> bool:
 
 def _is_array(about: Path) -> bool:
     try:
-        return json.loads(about.read_text(encoding="utf-8")).get("node_type") == "array"
+        return bool(json.loads(about.read_text(encoding="utf-8")).get("node_type") == "array")
     except (OSError, ValueError):
         return False
 
