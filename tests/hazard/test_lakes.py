@@ -94,6 +94,20 @@ def test_shadow_of_the_terrain_is_no_water():
         follow(made.scenes([share] * 3, DAYS[:3]), at=made.degrees(10, 70))
 
 
+def test_ice_on_a_slope_that_the_sun_grazes_is_no_water():
+    """A slope of 40° that turns from a sun at 45° gets cos 40° − sin 40° = 0.12 of the light of level ground: ice is as dark as water."""
+    ground = np.broadcast_to(2600.0 + np.arange(80)[:, None] * 30.0 * np.tan(np.deg2rad(40)), (80, 80))
+    ice, lake = made.disc(3.0, (40, 40)) > 0.5, made.disc(6.0, (40, 40))
+    dim = made.bands(np.zeros((80, 80)))
+    dim[:, ice] = np.array([[0.24], [0.117], [0.007]])  # NDWI of 0.34
+    with pytest.raises(InputError, match="no water within 500 m in any of 3 scenes"):
+        follow(made.scenes([dim] * 3, DAYS[:3], sun=(45.0, 180.0)), ground=ground)
+    taken = follow(made.scenes([dim] * 3, DAYS[:3], sun=(45.0, 0.0)), ground=ground)  # towards the sun it would be bright if it were ice
+    assert taken.table()["area"].to_numpy() == pytest.approx(ice.sum() * 900, rel=0.3)
+    real = follow(made.scenes([lake] * 3, DAYS[:3], sun=(45.0, 180.0)), ground=ground)  # a lake where an old model has a slope
+    assert real.table()["area"].to_numpy() == pytest.approx(area_of(6.0), rel=0.04)
+
+
 def test_a_drainage_is_dated_by_the_looks_around_it_and_confirmed_by_the_next():
     radii = [10.0, 10.5, 11.0, 11.4, 4.0, 4.3, 4.9, 5.5]
     lake = follow(made.scenes([made.disc(r) for r in radii], DAYS))

@@ -1,5 +1,7 @@
 """Water, land, ice and what is not seen, pixel by pixel."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.hazard import made_lakes as made
@@ -35,6 +37,20 @@ def test_steep_bright_shaded_and_cloudy_pixels_are_no_water():
     found = classify(scene, EVERYWHERE, WaterConfig())
     assert not found.water[:40].any() and found.water[40:].all()
     assert not found.seen[10:30].any() and not found.own and found.threshold == 0.3
+
+
+def test_what_would_be_bright_on_level_ground_is_no_water_where_the_sun_grazes():
+    scene = made.optics(made.disc(9.0))  # water: near infrared of 0.025
+    scene.green[:9], scene.nir[:9], scene.swir16[:9] = 0.24, 0.117, 0.007  # ice: frozen where it is dim
+    scene.green[9:18], scene.nir[9:18], scene.swir16[9:18] = 0.24, 0.117, 0.15  # as bright, and no ice: either
+    light = np.full(scene.green.shape, 0.12, "float32")
+    light[:, 60:] = np.nan
+    found = classify(dataclasses.replace(scene, light=light), EVERYWHERE, WaterConfig(adaptive=False))
+    assert found.water[40, 40] and not found.water[:18, :59].any() and found.water[:18, 60:].all()
+    assert found.frozen[:9, :59].all() and not found.frozen[9:18].any() and not found.seen[:18, :59].any()
+    assert found.seen[18:].all()  # also the lake's shore, whose pixels are mixtures
+    level = classify(scene, EVERYWHERE, WaterConfig(adaptive=False))
+    assert level.water[:18].all() and level.water[40, 40]
 
 
 def test_the_threshold_of_a_scene_lies_between_water_and_land():

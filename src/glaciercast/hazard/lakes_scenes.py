@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from glaciercast import grid, store
-from glaciercast.cube import regions, shading
+from glaciercast.cube import illumination, regions, shading
 from glaciercast.errors import InputError, unknown
 from glaciercast.hazard.lakes_settings import LakeConfig
 from glaciercast.hazard.lakes_water import Optics
@@ -173,7 +173,7 @@ class _Terrain:
         dataset = cube["terrain"].to_dataset()
         own, other = grid.of(dataset, "/terrain"), grid.of(scenes, "/optical")
         if grid.same(own, other):
-            self.arrays = {name: dataset[name].values for name in ("elevation", "slope")}
+            self.arrays = {name: dataset[name].values for name in ("elevation", "slope", "aspect")}
             self.resolution = abs(float(own.resolution.x))
 
     def cut(self, name: str, where: Place) -> np.ndarray | None:
@@ -191,6 +191,14 @@ class _Terrain:
         dark = ndimage.binary_dilation(~lit, np.ones((3, 3), bool))
         return np.asarray(~dark[where.rows, where.columns])
 
+    def light(self, sun: Sun | None, where: Place) -> np.ndarray | None:
+        """Return the sun's light on the slopes of the window over that on level ground, float32 (y, x); None where it is not known."""
+        slope, aspect = self.cut("slope", where), self.cut("aspect", where)
+        if slope is None or aspect is None or sun is None or not sun.elevation > 0:
+            return None
+        level = np.float32(np.sin(np.deg2rad(sun.elevation)))
+        return np.asarray(illumination.cos_incidence(slope, aspect, sun) / level)
+
 
 def _look(product: str, scene: xr.Dataset, facts: xr.Dataset, where: Place, terrain: _Terrain) -> Look:
     window = scene.isel(y=where.rows, x=where.columns)
@@ -206,6 +214,7 @@ def _look(product: str, scene: xr.Dataset, facts: xr.Dataset, where: Place, terr
         clear=np.asarray(window["clear"].values, bool),
         lit=terrain.lit(sun, where),
         slope=np.full(green.shape, np.nan, "float32") if slope is None else slope,
+        light=terrain.light(sun, where),
     )
     scene_id, sensor = (str(facts[name].values) for name in ("scene_id", "sensor"))
     time, available_at = (

@@ -21,6 +21,9 @@ class WaterConfig(Config):
     highest: float = Field(default=0.5, ge=-1, le=1, description="greatest threshold that a scene may give")
     min_green: float = Field(default=0.02, ge=0, description="green reflectance below which a pixel is dark and counts as not seen")
     max_nir: Positive = Field(default=0.15, description="near-infrared reflectance above which nothing is open water")
+    least_light: Positive = Field(
+        default=0.2, le=1, description="of level ground's; ice on slopes that the sun grazes looks dark like water"
+    )
     max_slope: Positive = Field(default=45.0, description="degrees; steeper terrain is no water; mild, as elevation models may be older")
     frozen_ndsi: float = Field(default=0.4, description="NDSI from which what is no open water is snow or ice: what lies below is not seen")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from glaciercast.cube.indices import ndsi, ndwi
 from glaciercast.hazard.lakes_settings import WaterConfig
@@ -33,6 +34,8 @@ class Optics:
         The terrain casts no shadow there, bool.
     slope
         Of the terrain, degrees; NaN where unknown.
+    light
+        Of the sun on the terrain, cos i, over that on level ground, float32; NaN where unknown. None: unknown everywhere.
     """
 
     green: np.ndarray
@@ -41,6 +44,7 @@ class Optics:
     clear: np.ndarray
     lit: np.ndarray
     slope: np.ndarray
+    light: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Surface:
     index
         NDWI, float32 (y, x); NaN where it is not defined.
     seen
-        Clear, lit by the sun and not dark: land or open water can be told.
+        Clear, lit by the sun and not dark: land or open water can be told. Dim pixels that may be either are not among them.
     water
         Open water, of the pixels seen.
     frozen
@@ -72,16 +76,31 @@ class Surface:
 
 
 def classify(scene: Optics, around: np.ndarray, settings: WaterConfig) -> Surface:
-    """Return what each pixel is; `around`, bool (y, x), is where the threshold between water and land is looked for."""
+    """Return what each pixel is; `around`, bool (y, x), is where the threshold between water and land is looked for.
+
+    Bare ice has an NDWI above many a threshold and is told from water by its brightness, which it lacks on slopes that the sun grazes. So
+    the near infrared is judged as on level ground: what would be too bright for water there is not taken for water, unless it lies beside
+    such as a lake's shore does.
+    """
     index = ndwi(scene.green, scene.nir)
     seen = scene.clear & scene.lit & np.isfinite(index) & (scene.green >= settings.min_green)
     cold = seen & (ndsi(scene.green, scene.swir16) >= settings.frozen_ndsi)
-    bright = cold & (scene.nir > settings.max_nir)
+    nir = _on_level_ground(scene, settings.least_light)
+    bright = cold & (nir > settings.max_nir)
     threshold = own_threshold(index[seen & around & ~bright], settings) if settings.adaptive else None
     level = settings.threshold if threshold is None else threshold
     gentle = ~(scene.slope > settings.max_slope)
-    water = seen & (index > level) & (scene.nir <= settings.max_nir) & gentle
-    return Surface(index, seen, water, cold & ~water, level, threshold is not None)
+    dark = seen & (index > level) & (scene.nir <= settings.max_nir) & gentle
+    sure = dark & (nir <= settings.max_nir)
+    water = dark & ndimage.binary_dilation(sure, np.ones((3, 3), bool))  # pixels of the shore are mixtures
+    return Surface(index, seen & ~(dark & ~water), water, cold & ~water, level, threshold is not None)
+
+
+def _on_level_ground(scene: Optics, least: float) -> np.ndarray:
+    """Return the near infrared as it would be on level ground where the terrain turns from the sun, no more than 1/`least` as bright."""
+    if scene.light is None:
+        return scene.nir
+    return np.asarray(scene.nir / np.clip(np.nan_to_num(scene.light, nan=1.0), least, 1.0), "float32")
 
 
 def own_threshold(values: np.ndarray, settings: WaterConfig) -> float | None:
