@@ -23,6 +23,7 @@ FAULTS = (
     *("alert after the event", "constant risk", "swapped coordinates", "temperature model without temperature", "windows across pixels"),
     *("disjoint footprints", "augmentation before the split", "speed averaged instead of components", "leaky random split"),
     *("no baselines", "optical flow of zero", "seams"),
+    *("look-ahead", "fitted on everything", "floods without quiet days", "skill of a handful of floods"),
 )
 HORIZON = 30
 SPEC = outbursts.OutburstSpec(
