@@ -81,10 +81,11 @@ def onto(pair: Pair, field: np.ndarray, at: Lattice, nodes: Lattice, reach: int)
 
 def textured(images: Both, usable: Both) -> Pair:
     """Return the half-whitened texture of two images without gaps."""
-    planes = filters.of_both(lambda k: Transformed(images[k], usable[k]), 0, 1)
-    weight = filters.half_whitening(np.sqrt(planes[0].power() * planes[1].power()))
+    planes = Transformed(images[0], usable[0]), Transformed(images[1], usable[1])
+    one, two = filters.of_both(Transformed.power, *planes)
+    weight = filters.half_whitening(np.sqrt(one * two))
     first, second = filters.of_both(lambda plane: plane.texture(weight), *planes)
-    return Pair(first, second, usable[0].astype("uint8"), usable[1].astype("uint8"))
+    return Pair(first, second, usable[0].view("uint8"), usable[1].view("uint8"))
 
 
 def _searched(pair: Pair, field: np.ndarray, nodes: Lattice, reach: int) -> np.ndarray:
@@ -102,8 +103,14 @@ def _searched(pair: Pair, field: np.ndarray, nodes: Lattice, reach: int) -> np.n
 def _halved(images: Both, usable: Both) -> tuple[Both, Both]:
     """Return the next level: Gaussian means at every second pixel, usable where three quarters of what they average are."""
     first, second = filters.of_both(cv2.pyrDown, *images)
-    ok1, ok2 = filters.of_both(lambda where: cv2.pyrDown(where.astype("float32")) > 0.75, *usable)
+    ok1, ok2 = filters.of_both(_halved_mask, *usable)
     return (first, second), (ok1, ok2)
+
+
+def _halved_mask(usable: np.ndarray) -> np.ndarray:
+    if usable.all():
+        return np.ones([-(-size // 2) for size in usable.shape], bool)
+    return np.asarray(cv2.pyrDown(usable.astype("float32")) > 0.75)
 
 
 def moved(field: np.ndarray, at: Lattice, to: Lattice) -> np.ndarray:

@@ -45,7 +45,7 @@ def usable_of(values: np.ndarray, masked: np.ndarray | None) -> np.ndarray:
 def filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Return `values` with what is not usable replaced by the mean of what surrounds it, less the mean of all, float32 (y, x)."""
     if usable.all():
-        return np.asarray(values - values.mean(dtype="float64"), "float32")
+        return np.asarray(values, "float32") - np.float32(values.mean(dtype="float64"))
     mean = values[usable].mean(dtype="float64")
     layer = np.where(usable, values - mean, 0).astype("float32")
     weight = usable.astype("float32")

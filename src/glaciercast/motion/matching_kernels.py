@@ -9,27 +9,67 @@ SUMS = 9
 """Sums of a chip: weight, gx², gy², gx·gy, gx·d, gy·d, a², b², a·b."""
 
 
+STRIP, GROUP = 256, 8
+"""Columns and rows of pixels whose products are held at once, in the nearest cache."""
+APART = SUMS * STRIP
+"""Products from one row of pixels to the next in memory: known to the compiler, so that a group of rows is added at once."""
+
+
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _products(a, b, seen, i, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
-    """Write the `SUMS` products of the pixels of row `i` to `out` (product, x); gradients need all four neighbours."""
-    width = a.shape[1]
+def _products(a, b, seen, i, first, wide, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Write the `SUMS` products of `wide` pixels from (`i`, `first`) on to `out`, `STRIP` apart; gradients need all four neighbours."""
     quarter = np.float32(0.25)
-    for j in range(1, width - 1):
-        p, q = a[i, j], b[i, j]
-        w = np.float32(seen[i, j])
-        g = np.float32(seen[i, j] & seen[i, j - 1] & seen[i, j + 1] & seen[i - 1, j] & seen[i + 1, j])
-        gx = g * quarter * (a[i, j + 1] - a[i, j - 1] + b[i, j + 1] - b[i, j - 1])
-        gy = g * quarter * (a[i + 1, j] - a[i - 1, j] + b[i + 1, j] - b[i - 1, j])
+    above, here, below = a[i - 1, first:], a[i, first - 1 :], a[i + 1, first:]
+    over, there, under = b[i - 1, first:], b[i, first - 1 :], b[i + 1, first:]
+    seen0, seen1, seen2 = seen[i - 1, first:], seen[i, first - 1 :], seen[i + 1, first:]
+    for j in range(wide):
+        p, q = here[j + 1], there[j + 1]
+        g = quarter * np.float32(seen1[j + 1] & seen1[j] & seen1[j + 2] & seen0[j] & seen2[j])
+        gx = g * (here[j + 2] - here[j] + there[j + 2] - there[j])
+        gy = g * (below[j] - above[j] + under[j] - over[j])
         d = p - q
-        out[0, j] = w
-        out[1, j] = gx * gx
-        out[2, j] = gy * gy
-        out[3, j] = gx * gy
-        out[4, j] = gx * d
-        out[5, j] = gy * d
-        out[6, j] = p * p
-        out[7, j] = q * q
-        out[8, j] = p * q
+        out[j] = np.float32(seen1[j + 1])
+        out[j + STRIP] = gx * gx
+        out[j + 2 * STRIP] = gy * gy
+        out[j + 3 * STRIP] = gx * gy
+        out[j + 4 * STRIP] = gx * d
+        out[j + 5 * STRIP] = gy * d
+        out[j + 6 * STRIP] = p * p
+        out[j + 7 * STRIP] = q * q
+        out[j + 8 * STRIP] = p * q
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _add(products, weights, wide, total):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Add one of the sums of a group of rows, `APART`, under `weights` to `total`."""
+    w0, w1, w2, w3, w4, w5, w6, w7 = weights
+    for j in range(wide):
+        first = w0 * products[j] + w1 * products[j + APART] + w2 * products[j + 2 * APART] + w3 * products[j + 3 * APART]
+        k = j + 4 * APART
+        total[j] += first + (w4 * products[k] + w5 * products[k + APART] + w6 * products[k + 2 * APART] + w7 * products[k + 3 * APART])
+
+
+@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _strip(a, b, seen, weights, reach, rows, first, wide, total):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
+    """Write sums down the columns of a strip, from `first` on, for the nodes at `rows` to `total` (node y, sum, x).
+
+    `weights`: those of one side of a chip, with `GROUP` zeros before and after.
+    """
+    products = np.zeros(GROUP * APART, np.float32)
+    bottom = min(a.shape[0] - 1, rows[-1] + reach + 1)
+    for i in range(max(1, rows[0] - reach), bottom, GROUP):
+        for k in range(GROUP):
+            if i + k < bottom:
+                _products(a, b, seen, i + k, first, wide, products[k * APART :])
+            else:
+                products[k * APART : (k + 1) * APART] = 0
+        for n in range(rows.size):
+            k = i - rows[n] + reach + GROUP
+            if k <= 0 or k >= weights.size - GROUP:
+                continue
+            w = (weights[k], weights[k + 1], weights[k + 2], weights[k + 3], weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7])
+            for s in range(SUMS):
+                _add(products[s * STRIP :], w, wide, total[n, s, first:])
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -38,29 +78,22 @@ def chip_sums(a, b, seen, window, rows, columns, lowest, highest, out):  # type:
 
     `window` holds the weights of one side, float32 of odd length; a chip's weight is the product of those of its row and column.
     """
-    height, width = a.shape
+    width = a.shape[1]
     reach = window.size // 2
-    number = highest - lowest
-    product = np.zeros((SUMS, width), np.float32)
-    total = np.zeros((number, SUMS, width), np.float32)
-    for i in range(max(1, rows[lowest] - reach), min(height - 1, rows[highest - 1] + reach + 1)):
-        _products(a, b, seen, i, product)
-        for n in range(number):
-            k = i - rows[lowest + n] + reach
-            if k < 0 or k >= window.size:
-                continue
-            w = window[k]
-            for s in range(SUMS):
-                for j in range(width):
-                    total[n, s, j] += w * product[s, j]
-    for n in range(number):
+    weights = np.zeros(window.size + 2 * GROUP, np.float32)
+    weights[GROUP : GROUP + window.size] = window
+    total = np.zeros((highest - lowest, SUMS, width), np.float32)
+    for first in range(1, width - 1, STRIP):
+        _strip(a, b, seen, weights, reach, rows[lowest:highest], first, min(STRIP, width - 1 - first), total)
+    for n in range(highest - lowest):
         for m in range(columns.size):
             left, right = max(0, columns[m] - reach), min(width, columns[m] + reach + 1)
-            first = left - columns[m] + reach
+            near = window[left - columns[m] + reach : right - columns[m] + reach]
             for s in range(SUMS):
+                line = total[n, s, left:right]
                 value = np.float32(0)
-                for j in range(right - left):
-                    value += window[first + j] * total[n, s, left + j]
+                for j in range(near.size):
+                    value += near[j] * line[j]
                 out[lowest + n, m, s] = value
 
 
@@ -68,11 +101,19 @@ def chip_sums(a, b, seen, window, rows, columns, lowest, highest, out):  # type:
 def scores(a, b, seen, block, lowest, highest, out):  # type: ignore[no-untyped-def] # pragma: no cover (compiled)
     """Write Σ gx·d and Σ gy·d over blocks of `block`² pixels to rows `lowest` … `highest` of `out` (block y, block x, 2)."""
     height, width = a.shape
-    product = np.zeros((SUMS, width), np.float32)
+    quarter = np.float32(0.25)
+    across, down = np.zeros(width, np.float32), np.zeros(width, np.float32)
     for n in range(lowest, highest):
+        across[:], down[:] = 0, 0
         for i in range(max(1, n * block), min(height - 1, (n + 1) * block)):
-            _products(a, b, seen, i, product)
-            for m in range(out.shape[1]):
-                for j in range(m * block, min(width, (m + 1) * block)):
-                    out[n, m, 0] += product[4, j]
-                    out[n, m, 1] += product[5, j]
+            above, here, below = a[i - 1], a[i], a[i + 1]
+            over, there, under = b[i - 1], b[i], b[i + 1]
+            sound0, sound1, sound2 = seen[i - 1], seen[i], seen[i + 1]
+            for j in range(1, width - 1):
+                d = quarter * np.float32(sound1[j] & sound1[j - 1] & sound1[j + 1] & sound0[j] & sound2[j]) * (here[j] - there[j])
+                across[j] += d * (here[j + 1] - here[j - 1] + there[j + 1] - there[j - 1])
+                down[j] += d * (below[j] - above[j] + under[j] - over[j])
+        for m in range(out.shape[1]):
+            for j in range(m * block, min(width, (m + 1) * block)):
+                out[n, m, 0] += across[j]
+                out[n, m, 1] += down[j]

@@ -27,12 +27,12 @@ def refined(surface: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, np.n
     """Return the peak's column and row in entries of the surface (…, shift y, shift x), float64; at its edge the whole entry."""
     row, column, _ = whole(surface)
     size_y, size_x = surface.shape[-2:]
-    values = np.log(np.maximum(surface, FLOOR)) if estimator == "gaussian" else surface
-    flat = values.reshape(*values.shape[:-2], -1).astype("float64")
+    flat = surface.reshape(*surface.shape[:-2], -1)
 
     def entry(i: np.ndarray, j: np.ndarray) -> np.ndarray:
         place = np.clip(i, 0, size_y - 1) * size_x + np.clip(j, 0, size_x - 1)
-        return np.asarray(np.take_along_axis(flat, place[..., None], -1)[..., 0])
+        found = np.take_along_axis(flat, place[..., None], -1)[..., 0].astype("float64")
+        return np.asarray(np.log(np.maximum(found, FLOOR)) if estimator == "gaussian" else found)
 
     centre = entry(row, column)
     part_x = _vertex(entry(row, column - 1), centre, entry(row, column + 1))

@@ -49,7 +49,7 @@ class Transformed:
                 plane = cv2.dft(padded(self.values, (top, left), (min(SAMPLE, height), min(SAMPLE, width))))
                 kernels.on_rings(plane, _rings(plane.shape, BINS), sums)
         there = sums[1] > 0
-        return np.interp(RINGS, RINGS[there], sums[0][there] / sums[1][there])
+        return np.asarray(np.interp(RINGS, RINGS[there], sums[0][there] / sums[1][there]))
 
     def texture(self, weight: np.ndarray) -> np.ndarray:
         """Return B-spline coefficients of the image filtered by the amplitude `weight` (ring,), of even contrast; float32 (y, x).
@@ -57,7 +57,8 @@ class Transformed:
         What is not usable is 0.
         """
         layer = np.empty_like(self.values)
-        size = tuple(-(-side // (-(-side // TILE))) for side in layer.shape)  # as even as can be
+        height, width = (-(-side // (-(-side // TILE))) for side in layer.shape)  # as even as can be
+        size = height, width
         response = _response(weight, fast(size))
 
         def tile(top: int, left: int) -> None:
@@ -88,12 +89,12 @@ def fast(size: tuple[int, int]) -> tuple[int, int]:
 
 def padded(values: np.ndarray, start: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Return a tile of `size` pixels from `start` on and what surrounds it, mirrored at the edges of the image; the tile is `PAD` in."""
-    spans, borders = [], []
-    for place, full, whole in zip(start, fast(size), values.shape, strict=True):
-        first, end = place - PAD, place - PAD + full
-        spans.append(slice(max(first, 0), min(end, whole)))
-        borders += [max(-first, 0), max(end - whole, 0)]
-    return np.asarray(cv2.copyMakeBorder(values[spans[0], spans[1]], *borders, cv2.BORDER_REFLECT))
+    height, width = (
+        (slice(max(place - PAD, 0), place - PAD + full), max(PAD - place, 0), max(place - PAD + full - whole, 0))
+        for place, full, whole in zip(start, fast(size), values.shape, strict=True)
+    )
+    part = values[height[0], width[0]]
+    return np.asarray(cv2.copyMakeBorder(part, height[1], height[2], width[1], width[2], cv2.BORDER_REFLECT))
 
 
 def _packed(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -31,6 +31,8 @@ LARGEST_COMPARED = 64
 EVERY = 1, 2
 """Nodes of the field that deforms the scenes, along each side, between two vectors: of one pass, which starts from a field that is coarser
 than they are, and of several."""
+ROWS = 256
+"""Rows of a scene that are checked at once."""
 SETTLED = 1.0, 0.15, 0.07
 """Pixels that the last pass may move a vector that converges: of one, two, three or more passes. What other ground, light or snow pulls at
 goes on moving."""
@@ -122,18 +124,20 @@ def checked(first: np.ndarray, second: np.ndarray, masks: Both | None) -> Both:
     InputError
         As `track` does.
     """
-    usable = tuple(filters.usable_of(values, one) for values, one in zip((first, second), masks or (None, None), strict=True))
+    hidden = masks or (None, None)
+    usable = filters.of_both(lambda one: filters.usable_of(*one), (first, hidden[0]), (second, hidden[1]))
+    bands = [slice(top, top + ROWS) for top in range(0, first.shape[0], ROWS)]  # looked at no further than needed
     for name, values, where in zip(("first", "second"), (first, second), usable, strict=True):
         if not where.any():
             raise InputError(f"tracking: expected usable pixels in the {name} scene, found all {where.size} masked or without data")
-        if np.min(values, where=where, initial=np.inf) == np.max(values, where=where, initial=-np.inf):
-            raise InputError(f"tracking: expected texture in the {name} scene, found {values[where][0]:g} at every usable pixel")
-    both = usable[0] & usable[1]
-    if not both.any():
+        some = values[np.unravel_index(int(where.argmax()), where.shape)]
+        if not any((where[band] & (values[band] != some)).any() for band in bands):
+            raise InputError(f"tracking: expected texture in the {name} scene, found {some:g} at every usable pixel")
+    if not any((usable[0][band] & usable[1][band]).any() for band in bands):
         raise InputError("tracking: expected pixels that both scenes show, found none")
-    if not (both & (first != second)).any():
+    if not any((usable[0][band] & usable[1][band] & (first[band] != second[band])).any() for band in bands):
         raise InputError("tracking: expected two scenes of different dates, found the same values at every pixel")
-    return usable[0], usable[1]
+    return usable
 
 
 def eroded(usable: np.ndarray) -> np.ndarray:

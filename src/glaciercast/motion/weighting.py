@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
 import numpy as np
 
-from glaciercast.motion import chips, coarse, filters, matching
+from glaciercast.motion import chips, coarse, filters, matching, textures
 from glaciercast.motion.coarse import Both
 from glaciercast.motion.matching import Lattice, Pair
 from glaciercast.motion.textures import Transformed
@@ -28,9 +31,14 @@ class Texture:
 
     def __init__(self, images: Both, usable: Both) -> None:
         self.usable = usable
-        self.planes = filters.of_both(lambda k: Transformed(images[k], usable[k]), 0, 1)
-        self.power = np.sqrt(self.planes[0].power() * self.planes[1].power())
-        self.flags = usable[0].astype("uint8"), usable[1].astype("uint8")
+        self.planes = Transformed(images[0], usable[0]), Transformed(images[1], usable[1])
+        self.flags = usable[0].view("uint8"), usable[1].view("uint8")
+
+    @cached_property
+    def power(self) -> np.ndarray:
+        """The geometric mean of the power of both images on each ring, (ring,)."""
+        one, two = filters.of_both(Transformed.power, *self.planes)
+        return np.asarray(np.sqrt(one * two))
 
     def pair(self, weight: np.ndarray) -> Pair:
         """Return both textures under the amplitudes `weight` (ring,)."""
@@ -40,22 +48,20 @@ class Texture:
 def shared(images: Both, texture: Texture, field: np.ndarray, at: Lattice, reach: int) -> np.ndarray:
     """Return the coherence of the scenes once aligned, (ring,), of some tiles of `SAMPLE` pixels spread over them."""
     height, width = images[0].shape
-    sums = np.zeros((3, filters.BINS))
-    for top in spread(height):
-        for left in spread(width):
-            part = slice(top, min(top + SAMPLE, height)), slice(left, min(left + SAMPLE, width))
-            tile = Texture((images[0][part], images[1][part]), (texture.usable[0][part], texture.usable[1][part]))
-            pair = tile.pair(filters.half_whitening(texture.power))
-            nodes = matching.lattice(pair.first.shape, ALIGNED, ALIGNED // 2)
-            there = Lattice(nodes.rows + top, nodes.columns + left, nodes.step)
-            start = coarse.onto(pair, coarse.moved(field, at, there), nodes, nodes, reach)
-            found, _ = chips.converge(pair, start, nodes, CHIP, 2, MEASURED)
-            deformed = matching.deform(pair, chips.led(found), nodes)
-            sums += filters.cross_spectra(deformed.first, deformed.second, deformed.seen)
-    return filters.coherence(sums)
+    weight = filters.half_whitening(texture.power)
 
+    def spectra(place: tuple[int, int]) -> np.ndarray:
+        top, left = place
+        part = slice(top, min(top + SAMPLE, height)), slice(left, min(left + SAMPLE, width))
+        one, two, ok1, ok2 = (np.ascontiguousarray(layer[part]) for layer in (*images, *texture.usable))
+        pair = Texture((one, two), (ok1, ok2)).pair(weight)
+        nodes = matching.lattice(pair.first.shape, ALIGNED, ALIGNED // 2)
+        there = Lattice(nodes.rows + top, nodes.columns + left, nodes.step)
+        start = coarse.onto(pair, coarse.moved(field, at, there), nodes, nodes, reach)
+        found, _ = chips.converge(pair, start, nodes, CHIP, 2, MEASURED)
+        deformed = matching.deform(pair, chips.led(found), nodes)
+        return filters.cross_spectra(deformed.first, deformed.second, deformed.seen)
 
-def spread(size: int) -> list[int]:
-    """Return where tiles begin along an axis of `size` pixels: all of it if that takes no more than `MOST`, else as many, evenly."""
-    number = min(MOST, max(1, round(size / SAMPLE)))
-    return [int(start) for start in np.linspace(0, max(size - SAMPLE, 0), number)]
+    places = [(top, left) for top in textures.starts(height, SAMPLE, MOST) for left in textures.starts(width, SAMPLE, MOST)]
+    with ThreadPoolExecutor(filters.threads(), "motion") as pool:
+        return filters.coherence(np.sum(list(pool.map(spectra, places)), axis=0))
