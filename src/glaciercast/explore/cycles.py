@@ -15,7 +15,7 @@ FEWEST_YEARS, FEWEST_QUARTERS = 5, 8
 """Calendar years, and quarters of them, from which on errors are also taken from what each of them moved; the widest count."""
 CHANCE = float(np.exp(-4.5))
 """A harmonic that noise makes less often than this (1 in 90) counts as seen: that of three errors of a known spread."""
-LEAST_YEARS, LEAST_TREND = 1.0, 2.0
+LEAST_YEARS, LEAST_TREND = 0.9, 2.0
 """Of looks that a season, and a trend beside it, take."""
 UNSEEN_MONTHS = 6
 """Calendar months in a row without any look from which on a season is not told."""
@@ -198,7 +198,7 @@ def unseen(first: np.ndarray, second: np.ndarray) -> str:
         return "no look"
     span = float(years(second).max() - years(first).min())
     if span < LEAST_YEARS:
-        return f"looks over {span:.1f} years: a season takes {LEAST_YEARS:g}"
+        return f"looks over {span:.2f} years: a season takes {LEAST_YEARS:g} or more"
     month = np.unique((first + (second - first) / 2).astype("datetime64[M]").astype(int) % 12)
     gap = int((np.diff(np.r_[month, month[0] + 12]) - 1).max())
     return f"no look in {gap} calendar months in a row" if gap >= UNSEEN_MONTHS else ""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
-from glaciercast.explore import velocity
+from glaciercast.explore import cycles, velocity
 from glaciercast.explore.settings import ExploreConfig, VelocitiesConfig
 from glaciercast.motion import season
 
@@ -54,6 +54,8 @@ class Place:
         What is to be said of it, in sentences.
     without_error
         Looks that were left out because others have an error and they have none.
+    looked
+        Whether a look has a velocity, of any direction, bool (look,).
     """
 
     name: str
@@ -62,6 +64,7 @@ class Place:
     second: np.ndarray
     values: np.ndarray
     error: np.ndarray
+    looked: np.ndarray
     mean: tuple[float, float] | None
     speed: tuple[np.ndarray, np.ndarray] | None = None
     pixels: int = 1
@@ -136,20 +139,34 @@ def place_of(
     parts = {key: values[order] for key, values in parts.items()}
     main = parts["vx"] + parts["vy"] if "vx" in parts else parts["speed"]
     error, left_out, words = errors_of(parts.get("error"), np.isfinite(main))
-    said = [words] if words else []
+    said, looked = [words] if words else [], np.isfinite(main)
     if "vx" not in parts:
         said.append(only_speeds(parts["speed"], error if "error" in parts and not words else None))
         values = np.where(np.isfinite(error), parts["speed"], np.nan)
-        return Place(name, kind, first, second, values, error, None, speeds(first, second, values, error, paired), 1, tuple(said), left_out)
+        fast = speeds(first, second, values, error, paired)
+        return Place(name, kind, first, second, values, error, looked, None, fast, told=tuple(said), without_error=left_out)
     fewest = fewest_of(settings, paired)
-    east, north = (season.fit(np.where(np.isfinite(main), parts[key], np.nan), error, first, second, fewest) for key in ("vx", "vy"))
-    mean = (float(east.mean), float(north.mean))
-    unit = velocity.direction(east, north, settings)
+    mean, unit, spread = _direction(first, second, parts, error, settings, fewest)
     values = np.where(np.isfinite(error), unit[0] * parts["vx"] + unit[1] * parts["vy"], np.nan)
-    if not np.isfinite(unit).all() and np.isfinite(mean).all():
-        spread = float(np.hypot(east.mean_error, north.mean_error))
+    if looked.sum() < fewest:
+        said.append(f"{looked.sum()} looks: a direction of flow takes {fewest}")
+    elif not np.isfinite(unit).all() and np.isfinite(mean).all():
         said.append(f"no direction of flow: the mean velocity is {np.hypot(*mean):.1f} ± {spread:.1f} m/yr")
-    return Place(name, kind, first, second, values, error, mean, speeds(first, second, values, error, paired), 1, tuple(said), left_out)
+    fast = speeds(first, second, values, error, paired)
+    return Place(name, kind, first, second, values, error, looked, mean, fast, told=tuple(said), without_error=left_out)
+
+
+def _direction(
+    first: np.ndarray, second: np.ndarray, parts: dict[str, np.ndarray], error: np.ndarray, settings: ExploreConfig, fewest: int
+) -> tuple[tuple[float, float], np.ndarray, float]:
+    """Return the mean velocity, its unit vector (NaN where it is not known) and its error, of what is no outlier in either component."""
+    both = [np.where(np.isfinite(error), parts[key], np.nan) for key in ("vx", "vy")]
+    if settings.velocities.clean:
+        off = np.logical_or(*(cycles.outlying(values, error, first, second, fewest) for values in both))
+        both = [np.where(off, np.nan, values) for values in both]
+    east, north = (season.fit(values, error, first, second, fewest) for values in both)
+    spread = float(np.hypot(east.mean_error, north.mean_error))
+    return (float(east.mean), float(north.mean)), velocity.direction(east, north, settings), spread
 
 
 def fewest_of(settings: ExploreConfig, paired: bool) -> int:

@@ -84,28 +84,27 @@ def tell(place: Place, paired: bool, clean: bool, settings: ExploreConfig) -> To
         "zone": place.name, "surface": place.kind, **pixels, **row, "observations": int(kept.sum()), "vx": _number(mean[0]),
         "vy": _number(mean[1]), "reason": reason or None, **left_out, "error_season": cycles.error_season(*part, row),
         "long_term": cycles.long_term(*part, fewest, settings.level) if row["amplitude"] is not None else {"reason": reason},
-        "by_month": cycles.by_month(*part, row), "coverage": coverage(first + (second - first) / 2, known.astype(float)),
+        "by_month": cycles.by_month(*part, row), "coverage": coverage(first + (second - first) / 2, place.looked.astype(float)),
         "yearly_peaks": [] if paired else speedups.yearly_peaks(place.speed),
         "surges": [plain(event) for event in events], "no_surges": why or None, "told": list(place.told),
     }  # fmt: skip
     return Told(place, told, kept, tuple(events))
 
 
-def describe(found: Read, settings: ExploreConfig) -> tuple[dict[str, Any], list[Told]]:
+def describe(found: Read, settings: ExploreConfig, where: str = "velocities") -> tuple[dict[str, Any], list[Told]]:
     """Return what is told of a file, in the form of `velocity.describe`, and its places with their rows.
 
     Raises
     ------
     InputError
-        If no place has 3 looks with a value.
+        If no place has 3 looks with a value; the message begins with `where`.
     """
-    most = max((int(np.isfinite(place.values).sum()) for place in found.places), default=0)
-    seen = max((int(np.isfinite(place.error).sum()) for place in found.places), default=0)
-    if max(most, seen) < FEWEST:
-        raise InputError(f"{found.title}: expected {FEWEST} velocities or more at a place, found {max(most, seen)}")
+    most = max((int(place.looked.sum()) for place in found.places), default=0)
+    if most < FEWEST:
+        raise InputError(f"{where}: expected {FEWEST} velocities or more at a place, found {most}")
     told = [tell(place, found.paired, found.clean and settings.velocities.clean, settings) for place in found.places]
     middle = np.concatenate([place.first + (place.second - place.first) / 2 for place in found.places])
-    known = np.concatenate([np.isfinite(place.error) for place in found.places])
+    known = np.concatenate([place.looked for place in found.places])
     times, at = np.unique(middle, return_inverse=True)
     share = np.bincount(at, known) / np.bincount(at)
     pixels = {}
@@ -121,9 +120,9 @@ def describe(found: Read, settings: ExploreConfig) -> tuple[dict[str, Any], list
 
 NOTE = (
     "A look is a value over a span of time: an image pair, or a step of a series. The fit takes it as the mean over its span of mean, "
-    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year, "
-    "or of a quarter of a year, err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. "
-    "Looks in a surge are not in the season."
+    "trend and one harmonic of the year, so that long spans do not flatten the season. Errors let the looks of a year, or of a quarter "
+    "of a year, err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. Looks "
+    "in a surge are not in the season."
 )
 
 

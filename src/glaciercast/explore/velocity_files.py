@@ -171,9 +171,11 @@ def _window(data: xr.Dataset, main: str, time: str, settings: VelocitiesConfig, 
 
 def _values(data: xr.Dataset, name: str, main: str, settings: VelocitiesConfig, path: Path) -> np.ndarray:
     found = data[name]
-    units = found.attrs.get("units", found.attrs.get("unit", settings.units))  # inversions write 'unit'
+    units = found.attrs.get("units", found.attrs.get("unit")) or settings.units  # inversions write 'unit'
     if units not in UNITS:
-        raise InputError(f"{path}/{name}: expected units of metres a year such as 'm/yr', found {units!r}; 'velocities.units' sets them")
+        told = found.attrs.get("units", found.attrs.get("unit"))
+        hint = "" if told else "; 'velocities.units' sets them"
+        raise InputError(f"{path}/{name}: expected units of metres a year such as 'm/yr', found {units!r}{hint}")
     if found.dims != data[main].dims or found.dtype.kind not in "fiu":
         raise InputError(f"{path}/{name}: expected numbers of dimensions {data[main].dims}, found {found.dtype} {found.dims}")
     values: np.ndarray = found.values.astype("float64")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from glaciercast.errors import InputError
 from glaciercast.explore import looks, velocity
-from glaciercast.explore.looks import Place
+from glaciercast.explore.looks import Place, fewest_of
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.velocities import Read
 from glaciercast.explore.velocity import Motion
@@ -44,14 +44,16 @@ def of(field: Field, settings: ExploreConfig) -> Read:
     motion = None
     along = parts.get("speed")
     if along is None:
-        motion = velocity.fitted(parts["vx"], parts["vy"], error, field.first, field.second, where, settings)
+        enough = settings.model_copy(update={"fewest_pairs": fewest_of(settings, field.paired)})
+        motion = velocity.fitted(parts["vx"], parts["vy"], error, field.first, field.second, where, enough)
         along = _along(parts, motion, settings)
     else:
         told.append(looks.only_speeds(along, None if words else error))
     masks = {zone.name: (zone.surface, where.index == number) for number, zone in enumerate(where.zones)}
     masks |= {name: ("point", _around(name, at, field)) for name, at in settings.velocities.points.items()}
     places = [
-        _place(name, kind, inside, field, parts, along, error, motion, tuple(told), left_out) for name, (kind, inside) in masks.items()
+        _place(name, kind, inside, field, parts, along, error, motion, tuple(told), left_out, settings)
+        for name, (kind, inside) in masks.items()
     ]
     x, y = field.axes[1], field.axes[0]
     return Read(field.title, field.paired, False, tuple(places), tuple(notes), motion, where, (x, y))
@@ -115,11 +117,13 @@ def _around(name: str, at: tuple[float, float], field: Field) -> np.ndarray:
 
 def _place(
     name: str, kind: str, inside: np.ndarray, field: Field, parts: dict[str, np.ndarray], along: np.ndarray, error: np.ndarray,
-    motion: Motion | None, told: tuple[str, ...], left_out: int,
+    motion: Motion | None, told: tuple[str, ...], left_out: int, settings: ExploreConfig,
 ) -> Place:  # fmt: skip
     values, spread = velocity.zone_series(along, error, inside)
-    if not np.isfinite(values).any():
-        told = (*told, "no direction of flow in enough of its pixels" if motion is not None else "too few of its pixels were seen")
+    looked, fewest = np.isfinite(error[:, inside]).any(axis=1), fewest_of(settings, field.paired)
+    if not np.isfinite(values).any() and motion is not None:
+        few = f"{looked.sum()} looks: a direction of flow takes {fewest}"
+        told = (*told, few if looked.sum() < fewest else "no direction of flow in enough of its pixels")
     mean = None
     if motion is not None:
         east, north = (
@@ -129,7 +133,7 @@ def _place(
     speed = looks.speeds(field.first, field.second, values, spread, field.paired)
     if not field.paired and motion is not None and speed is not None:
         speed = _median_speed(field, parts, inside)
-    return Place(name, kind, field.first, field.second, values, spread, mean, speed, int(inside.sum()), told, left_out)
+    return Place(name, kind, field.first, field.second, values, spread, looked, mean, speed, int(inside.sum()), told, left_out)
 
 
 def _median_speed(field: Field, parts: dict[str, np.ndarray], inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

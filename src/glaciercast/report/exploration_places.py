@@ -16,9 +16,9 @@ NOISY = 2.0
 
 def lines(path: str, told: Mapping[str, Any]) -> Iterator[str]:
     """Return what was found, a line a place."""
-    kind = "image pairs" if told["paired"] else "dates"
+    kind = "times of image pairs" if told["paired"] else "dates"
     seen = told["coverage"]
-    yield f"{path}: {told['pairs']} {kind}, {seen['first']} … {seen['last']}, {len(told['zones'])} place{'s' * (len(told['zones']) != 1)}"
+    yield f"{path}: {seen['seen']} {kind}, {seen['first']} … {seen['last']}, {len(told['zones'])} place{'s' * (len(told['zones']) != 1)}"
     for row in told["zones"][:MOST_LINES]:
         yield f"{row['zone']}: " + "; ".join(part for part in (season(row), trend(row), surge(row)) if part)
     if len(told["zones"]) > MOST_LINES:

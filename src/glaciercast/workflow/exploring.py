@@ -69,6 +69,8 @@ def explore(cube: str | Path, out: str | Path, settings: ExploreConfig | None = 
         If `out` holds another run.
     """
     settings = settings or ExploreConfig()
+    if not Path(cube).exists():
+        raise InputError(f"{cube}: no such file or folder; expected a cube, its run folder, or velocities (NetCDF, Zarr or a table)")
     if exploring_velocities.is_one(Path(cube)):
         return _velocities(Path(cube), out, settings)
     path = store.locate(cube)

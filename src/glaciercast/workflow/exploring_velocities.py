@@ -35,7 +35,7 @@ def explored(path: Path, settings: ExploreConfig) -> tuple[dict[str, Any], Drawn
     from glaciercast.report import exploration_series
 
     found = read(path, settings)
-    told, places = velocities.describe(found, settings)
+    told, places = velocities.describe(found, settings, str(path))
     name = path.name
     drawn = exploration_series.drawn(name, found, places, settings.level)
     return {"title": found.title, "terrain": None, "optical": {}, "velocity": {name: told}, "temperature": {}, "missing": []}, drawn
