@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.motion.season import fit
+from glaciercast.motion.season import clustered, design, fit
 
 DAY = np.timedelta64(1, "D")
 ORIGIN = np.datetime64("2000-01-01", "ns")
@@ -112,3 +112,59 @@ def test_the_season_over_spans_is_the_mean_of_its_curve():
     found = fit(values, np.ones_like(values), first, second).over(first, second)
     np.testing.assert_allclose(found[:, 0], seasonal, atol=1e-3)
     assert (found[:, 1] == 0).all()  # where there is no fit, there is no season
+
+
+def clustered_case():
+    """Return 60 uneven spans over nine years in clusters of a year, with errors of different size."""
+    rng = np.random.default_rng(0)
+    begin = np.sort(rng.uniform(0, 9, 60))
+    first, second = (ORIGIN + (years * 365.25 * 86400e9).astype("timedelta64[ns]") for years in (begin, begin + rng.uniform(0.02, 0.5, 60)))
+    error = rng.uniform(1, 4, 60)
+    return rng.normal(0, error) + 10 * np.cos(2 * np.pi * begin), error, first, second, begin.astype(int)
+
+
+def test_errors_of_clusters_are_those_of_bell_and_mccaffrey_by_whole_matrices():
+    """CR2 and Satterthwaite's degrees of freedom, with the n×n matrices that the module never forms."""
+    values, error, first, second, cluster = clustered_case()
+    found = clustered(values, error, first, second, cluster)
+    whitened = design(first, second) / error[:, None]
+    inverse = np.linalg.inv(whitened.T @ whitened)
+    hat = whitened @ inverse @ whitened.T
+    best = inverse @ whitened.T @ (values / error)
+    left = values / error - whitened @ best
+    covariance, arms = np.zeros((4, 4)), []
+    for number in range(9):
+        own = cluster == number
+        share, axes = np.linalg.eigh(np.eye(own.sum()) - hat[np.ix_(own, own)])
+        turned = axes @ np.diag(share**-0.5) @ axes.T
+        moved = inverse @ whitened[own].T @ turned @ left[own]
+        covariance += np.outer(moved, moved)
+        arms.append(np.eye(60)[:, own] @ turned @ whitened[own] @ inverse)
+    angle, freedom = np.arctan2(best[3], best[2]), []
+    for turn in (angle, angle + np.pi / 2):
+        pulls = np.stack([(np.eye(60) - hat) @ arm @ [0, 0, np.cos(turn), np.sin(turn)] for arm in arms])
+        products = pulls @ pulls.T
+        freedom.append(np.trace(products) ** 2 / (products**2).sum())
+    along = np.array([0, 0, np.cos(angle), np.sin(angle)])
+    plain = fit(values, error, first, second)
+    assert found.fit.amplitude_error == pytest.approx(max(np.sqrt(along @ covariance @ along), plain.amplitude_error))
+    assert found.fit.trend_error == pytest.approx(max(np.sqrt(covariance[1, 1]), plain.trend_error))
+    assert found.freedom == pytest.approx(min(freedom)) and found.clusters == 9 and 4 < found.freedom < 8
+    assert found.fit.amplitude == plain.amplitude and found.fit.peak_day == plain.peak_day
+
+
+def test_a_harmonic_is_as_likely_by_chance_as_many_draws_of_noise_say():
+    """Of 200 draws of noise without a season as many lie below each probability as it says."""
+    _, error, first, second, _ = clustered_case()
+    rng = np.random.default_rng(1)
+    chance = [clustered(rng.normal(0, error), error, first, second).chance for _ in range(200)]
+    assert np.mean(np.array(chance) < 0.5) == pytest.approx(0.5, abs=0.08) and np.mean(np.array(chance) < 0.05) == pytest.approx(
+        0.05, abs=0.03
+    )
+    assert clustered(*clustered_case()).chance < 1e-3
+
+
+def test_what_rests_on_one_cluster_alone_has_no_finite_error():
+    values, error, first, second, _ = clustered_case()
+    found = clustered(values, error, first, second, np.zeros(60, int))
+    assert np.isinf(found.fit.amplitude_error) and found.chance == 1.0

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError, unknown
-from glaciercast.explore import cycles, velocity
+from glaciercast.explore import cycles, speedups, velocity
 from glaciercast.explore.settings import ExploreConfig, VelocitiesConfig
 from glaciercast.motion import season
 
@@ -143,7 +143,7 @@ def place_of(
     if "vx" not in parts:
         said.append(only_speeds(parts["speed"], error if "error" in parts and not words else None))
         values = np.where(np.isfinite(error), parts["speed"], np.nan)
-        fast = speeds(first, second, values, error, paired)
+        fast = speedups.speeds(first, second, values, error, paired)
         return Place(name, kind, first, second, values, error, looked, None, fast, told=tuple(said), without_error=left_out)
     fewest = fewest_of(settings, paired)
     mean, unit, spread = _direction(first, second, parts, error, settings, fewest)
@@ -152,7 +152,7 @@ def place_of(
         said.append(f"{looked.sum()} looks: a direction of flow takes {fewest}")
     elif not np.isfinite(unit).all() and np.isfinite(mean).all():
         said.append(f"no direction of flow: the mean velocity is {np.hypot(*mean):.1f} ± {spread:.1f} m/yr")
-    fast = speeds(first, second, values, error, paired)
+    fast = speedups.speeds(first, second, values, error, paired)
     return Place(name, kind, first, second, values, error, looked, mean, fast, told=tuple(said), without_error=left_out)
 
 
@@ -223,33 +223,3 @@ def only_speeds(speed: np.ndarray, error: np.ndarray | None) -> str:
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = np.where(speed > 0, np.minimum(error**2 / (2 * speed), error), np.nan)
     return f"{words}; by their errors their mean is about {np.nanmean(bias):.1f} m/yr too high" if np.isfinite(bias).any() else words
-
-
-def speeds(
-    first: np.ndarray, second: np.ndarray, values: np.ndarray, error: np.ndarray, paired: bool
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return times in order and speeds at them, for surges: those of the values, or of image pairs means of calendar months.
-
-    What has a stated error above the median of all values says nothing of a surge and is left out.
-    """
-    middle = first + (second - first) / 2
-    seen = np.isfinite(values) & np.isfinite(error)
-    if not seen.any():
-        return None
-    if paired or not (np.diff(middle[seen]) > np.timedelta64(0, "s")).all():
-        return monthly(middle[seen], values[seen], error[seen])
-    stated = np.ptp(error[seen]) > 0
-    told = seen & (error <= np.median(values[seen])) if stated else seen
-    return middle[told], np.clip(values[told], 0, None)
-
-
-def monthly(middle: np.ndarray, values: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middles of calendar months and their error-weighted means, m/yr, at least 0.
-
-    Months whose error exceeds the median of all values say nothing of a surge and are left out.
-    """
-    month, at = np.unique(middle.astype("datetime64[M]"), return_inverse=True)
-    weight = np.bincount(at, 1 / error**2)
-    means = np.bincount(at, values / error**2) / weight
-    told = 1 / np.sqrt(weight) <= np.median(values)
-    return month[told].astype("datetime64[ns]") + np.timedelta64(14, "D"), np.clip(means[told], 0, None)

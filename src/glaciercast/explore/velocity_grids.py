@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from glaciercast.errors import InputError
-from glaciercast.explore import looks, velocity
+from glaciercast.explore import looks, speedups, velocity
 from glaciercast.explore.looks import Place, fewest_of
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.velocities import Read
@@ -130,7 +130,7 @@ def _place(
             float(np.nanmean(fit.mean[inside])) if np.isfinite(fit.mean[inside]).any() else np.nan for fit in (motion.east, motion.north)
         )
         mean = (east, north)
-    speed = looks.speeds(field.first, field.second, values, spread, field.paired)
+    speed = speedups.speeds(field.first, field.second, values, spread, field.paired)
     if not field.paired and motion is not None and speed is not None:
         speed = _median_speed(field, parts, inside)
     return Place(name, kind, field.first, field.second, values, spread, looked, mean, speed, int(inside.sum()), told, left_out)
