@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-BLOCK = 16
+BLOCK = 8
 """Pixels of a row that are sampled together."""
-SLACK = 1 / 64
+SLACK = 1 / 16
 """Pixels by which displacement may leave the interval between two pixels for which a block's piece of the spline holds: what that changes
 grows with its cube."""
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numba import njit
 
+from glaciercast.motion.filters import of_both
+
 NOISE = 0.1
 """Fluctuation of sound vectors that the test always allows for (ε of the paper), pixels."""
 FEWEST = 3
@@ -34,7 +36,7 @@ def normalised_residual(dx: np.ndarray, dy: np.ndarray, valid: np.ndarray, noise
     numpy.ndarray
         float64 (node y, node x); NaN where fewer than `FEWEST` neighbours are valid or the vector is NaN.
     """
-    across, down = (_residual(component.astype("float64"), valid, noise) for component in (dx, dy))
+    across, down = of_both(lambda component: _residual(component.astype("float64"), valid, noise), dx, dy)
     return np.asarray(np.maximum(across, down))
 
 

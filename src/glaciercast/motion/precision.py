@@ -10,6 +10,7 @@ Source: White (1980), Econometrica 48, 817–838.
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from glaciercast.motion import matching
 from glaciercast.motion.matching import Deformed, Lattice
@@ -62,8 +63,8 @@ def inflation(passes: int) -> float:
     return float((ended**2 * omega).sum() / (chip**2 * omega).sum())
 
 
-def _weights(places: np.ndarray, blocks: int, sigma: float) -> np.ndarray:
-    """Return the squared weight of each block in the chip at each of `places`, along one axis, (place, block)."""
+def _weights(places: np.ndarray, blocks: int, sigma: float) -> csr_array:
+    """Return the squared weight of each block in the chip at each of `places`, along one axis, (place, block); few are not 0."""
     centres = BLOCK * np.arange(blocks) + (BLOCK - 1) / 2
     apart = (centres - places[:, None]) / sigma
-    return np.where(abs(apart) <= matching.REACH, np.exp(-0.5 * apart**2) ** 2, 0)
+    return csr_array(np.where(abs(apart) <= matching.REACH, np.exp(-0.5 * apart**2) ** 2, 0))
