@@ -1,8 +1,8 @@
-"""Networks of images and weekly series in the outlook, each usable alone; they correct the seasonal base rate where lakes tell more."""
+"""Networks of images, series and features in the outlook, each usable alone, beside the logistic regression on what they read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +10,10 @@ from pydantic import Field
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError, unknown
-from glaciercast.hazard import windows
 from glaciercast.hazard.models_base import OutlookConfig
 from glaciercast.hazard.models_blend import Blended, Scorer
+from glaciercast.hazard.models_logistic import Logistic
+from glaciercast.hazard.network_cache import Cache, Seen
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Samples
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from glaciercast.hazard.network_fit import Schedule, State
-    from glaciercast.hazard.network_inputs import Scales
+    from glaciercast.hazard.network_inputs import Standard
 
 SENSES = {"network": (True, True), "network_images": (True, False), "network_series": (False, True)}
-"""Whether a network reads the newest image, and the weekly series."""
+"""Whether a network reads images, and what is known of areas, motion and temperature."""
 
 
 class NetworkConfig(Config):
@@ -33,10 +34,10 @@ class NetworkConfig(Config):
     ----------
     steps, days
         Of the series: how many steps, and days a step.
-    width, image_channels
-        Units that encode each modality, channels of the first convolution.
-    dropout, modality_dropout
-        Shares of hidden units, and of images and of series each, that training leaves out.
+    width
+        Units of the hidden layer.
+    dropout, input_dropout, modality_dropout
+        Shares of hidden units, of inputs, and of all that images or that tables tell, that training leaves out.
     members
         Networks whose log odds are averaged, each from its own first weights.
     epochs
@@ -47,17 +48,17 @@ class NetworkConfig(Config):
         See `network_fit.Schedule`.
     """
 
-    steps: int = Field(default=26, ge=1)
-    days: int = Field(default=7, ge=1)
+    steps: int = Field(default=13, ge=1)
+    days: int = Field(default=14, ge=1)
     width: int = Field(default=12, ge=1)
-    image_channels: int = Field(default=6, ge=1)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    modality_dropout: float = Field(default=0.15, ge=0, le=0.5)
-    members: int = Field(default=3, ge=1)
-    epochs: tuple[int, ...] = Field(default=(4, 8, 12), min_length=1)
-    most_others: int = Field(default=1500, ge=1)
-    batch: int = Field(default=128, ge=1)
-    rate: float = Field(default=1e-2, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    input_dropout: float = Field(default=0.4, ge=0, lt=1)
+    modality_dropout: float = Field(default=0.1, ge=0, le=0.5)
+    members: int = Field(default=4, ge=1)
+    epochs: tuple[int, ...] = Field(default=(20, 40), min_length=1)
+    most_others: int = Field(default=1200, ge=1)
+    batch: int = Field(default=512, ge=1)
+    rate: float = Field(default=5e-3, gt=0)
     decay: float = Field(default=1e-2, ge=0)
 
 
@@ -71,25 +72,27 @@ def create(name: str, settings: OutlookConfig | None = None, network: NetworkCon
     """
     if name not in SENSES:
         raise InputError(unknown("network of the outlook", name, SENSES))
-    return Blended(name, NetworkLearner(*SENSES[name], network or NetworkConfig(), WindowCache()), settings or OutlookConfig())
+    outlook, chosen = settings or OutlookConfig(), network or NetworkConfig()
+    return Blended(name, NetworkLearner(*SENSES[name], chosen, outlook, Cache(chosen.steps, chosen.days)), outlook)
 
 
 @dataclass
 class NetworkLearner:
-    """Learns from windows: the newest image, the weekly series, or both.
+    """Learns a logistic regression and networks from the same samples.
 
     Attributes
     ----------
     sees, hears
-        Whether it reads images and series.
-    settings
-        Of the networks.
+        Whether it reads images, and tables with their series.
+    settings, outlook
+        Of the networks, and of the regression.
     """
 
     sees: bool
     hears: bool
     settings: NetworkConfig
-    cache: WindowCache = field(repr=False)
+    outlook: OutlookConfig
+    cache: Cache = field(repr=False)
 
     def learn(self, records: Records, samples: Samples, horizon: int, season: np.ndarray, seed: int) -> Scorer:
         """Train the members on all days before floods and as many others as `most_others` allows; see `models_blend.Learner`."""
@@ -97,31 +100,33 @@ class NetworkLearner:
 
         from glaciercast.hazard import network_fit, network_inputs
 
-        made = self.cache.of(records, samples, self.settings)
-        scales = network_inputs.scales(records, made)
-        inputs = network_inputs.make(records, samples, made, scales, season, self.sees)
-        labels = samples.labels[horizon]
-        members = []
-        for number in range(self.settings.members):
-            rng = np.random.default_rng((seed, horizon, number))
-            rows, weights = network_fit.drawn(labels, self.settings.most_others, rng)
-            part = inputs.take(torch.from_numpy(rows))
-            members.append(network_fit.train(self._build, part, labels[rows], weights, self._schedule(), int(rng.integers(2**31))))
-        return NetworkScorer(members, scales, self)
+        seen = self.cache.of(records, samples, self.sees)
+        start = Logistic(self.outlook).learn(records, self.table(samples, seen), horizon, season, seed)
+        known = tuple(network_inputs.Standard.of(make(samples, seen)) for make in (network_inputs.seen_table, network_inputs.heard_table))
+        rng = np.random.default_rng((seed, horizon))
+        rows, weights = network_fit.drawn(samples.labels[horizon], self.settings.most_others, rng)
+        inputs = network_inputs.make(samples, seen, (known[0], known[1]), season).at(torch.from_numpy(rows))
+        chosen = (inputs, samples.labels[horizon][rows], weights)
+        network, states = network_fit.train(lambda: self._build(inputs.seen.shape[1], inputs.heard.shape[1]), *chosen, self._schedule(),
+                                            int(rng.integers(2**31)))  # fmt: skip
+        return NetworkScorer(self, start, (known[0], known[1]), network, states)
 
-    def _build(self) -> nn.Module:
-        from glaciercast.hazard import network_inputs, network_layers
+    def table(self, samples: Samples, seen: Seen) -> Samples:
+        """Return the samples with the columns that the regression reads: features, and what is read off images."""
+        from glaciercast.hazard import network_inputs
 
-        chosen = self.settings
-        return network_layers.Fused(
-            self.sees,
-            self.hears,
-            (chosen.steps, network_inputs.CHANNELS),
-            chosen.width,
-            chosen.image_channels,
-            chosen.dropout,
-            chosen.modality_dropout,
-        )
+        names = samples.names if self.hears else tuple(name for name in samples.names if name in network_inputs.CALENDAR)
+        columns = [samples.column(name) for name in names]
+        if self.sees:
+            names, columns = (*names, *(f"image_{name}" for name in seen.names)), [*columns, *seen.readings.T]
+        values = np.column_stack([np.zeros((len(samples), 0)), *columns])
+        return replace(samples, values=values, ages=np.full_like(values, np.nan), names=names)
+
+    def _build(self, seen: int, heard: int) -> nn.Module:
+        from glaciercast.hazard.network_layers import Fused, Shape
+
+        own, columns = self.settings, (seen if self.sees else None, heard if self.hears else None)
+        return Fused(Shape(*columns, own.members, own.width, own.dropout, own.input_dropout, own.modality_dropout))
 
     def _schedule(self) -> Schedule:
         from glaciercast.hazard.network_fit import Schedule
@@ -130,35 +135,30 @@ class NetworkLearner:
         return Schedule(tuple(sorted(chosen.epochs)), chosen.batch, chosen.rate, chosen.decay)
 
 
-@dataclass
+@dataclass(frozen=True)
 class NetworkScorer:
-    """Trained members and the statistics of what they were trained on."""
+    """A regression, trained networks, and the statistics of what they were trained on."""
 
-    members: list[tuple[nn.Module, list[State]]]
-    scales: Scales
     learner: NetworkLearner
+    start: Scorer
+    known: tuple[Standard, Standard]
+    network: nn.Module
+    states: list[State]
 
     def __call__(self, records: Records, samples: Samples, season: np.ndarray, only: int | None = None) -> np.ndarray:
-        """Return the members' mean log odds after each number of epochs, or after `only` one, float64 (epochs, sample)."""
+        """Return log odds of all candidates or `only` one, float64 (candidate, sample).
+
+        Candidates are the regression with each of its strengths, the mean of each of them and the networks after each number of
+        epochs, and the networks alone. Where nothing that they read is known, all say what the season says.
+        """
         from glaciercast.hazard import network_fit, network_inputs
 
-        made = self.learner.cache.of(records, samples, self.learner.settings)
-        inputs = network_inputs.make(records, samples, made, self.scales, season, self.learner.sees)
-        told = [
-            network_fit.log_odds(network, states if only is None else states[only : only + 1], inputs) for network, states in self.members
-        ]
-        return np.asarray(np.mean(told, axis=0))
-
-
-class WindowCache:
-    """The windows that were made last: parts of a model that read the same samples of the same records make them once."""
-
-    def __init__(self) -> None:
-        self._key: tuple[Records, Samples] | None = None
-        self._made: windows.Windows | None = None
-
-    def of(self, records: Records, samples: Samples, settings: NetworkConfig) -> windows.Windows:
-        """Return the windows of samples."""
-        if self._made is None or self._key is None or self._key[0] is not records or self._key[1] is not samples:
-            self._made, self._key = windows.of(records, samples, settings.steps, settings.days), (records, samples)
-        return self._made
+        seen = self.learner.cache.of(records, samples, self.learner.sees)
+        inputs = network_inputs.make(samples, seen, self.known, season)
+        sight, hearing = inputs.sight.numpy() > 0, inputs.hearing.numpy() > 0
+        anything = (sight & self.learner.sees) | (hearing & self.learner.hears)
+        start = np.where(anything, self.start(records, self.learner.table(samples, seen), season), season)
+        told = network_fit.log_odds(self.network, self.states, inputs)
+        both = 0.5 * (start[:, None] + told[None]).reshape(-1, len(season))
+        found = np.concatenate([start, both, told])
+        return found if only is None else found[[only]]

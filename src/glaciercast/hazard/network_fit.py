@@ -1,4 +1,4 @@
-"""Training a network of the outlook: all floods, some of the other days with the weight of all, the same weights for the same seed."""
+"""Training the outlook's networks: all floods, some of the other days with the weight of all, the same weights for the same seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glaciercast.hazard.network_inputs import Inputs
 from glaciercast.hazard.network_layers import Batch
 
 State = dict[str, Tensor]
@@ -59,9 +58,9 @@ def drawn(labels: np.ndarray, most: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def train(
-    build: Callable[[], nn.Module], inputs: Inputs, labels: np.ndarray, weights: np.ndarray, schedule: Schedule, seed: int
+    build: Callable[[], nn.Module], inputs: Batch, labels: np.ndarray, weights: np.ndarray, schedule: Schedule, seed: int
 ) -> tuple[nn.Module, list[State]]:
-    """Train a network by weighted log loss.
+    """Train the members of a network by weighted log loss.
 
     Parameters
     ----------
@@ -85,21 +84,21 @@ def train(
         for epoch in range(schedule.epochs[-1]):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate * (1 - epoch / schedule.epochs[-1])
-            for rows in torch.split(torch.randperm(len(inputs)), schedule.batch):
+            for rows in torch.split(torch.randperm(len(inputs.sight)), schedule.batch):
                 _step(network, optimiser, inputs.at(rows), truth[rows], mass[rows])
             if epoch + 1 in schedule.epochs:
                 states.append({name: value.detach().clone() for name, value in network.state_dict().items()})
     return network.eval(), states
 
 
-def log_odds(network: nn.Module, states: list[State], inputs: Inputs, at_once: int = 2048) -> np.ndarray:
-    """Return what the network says with each of its weights, float64 (state, sample)."""
-    found = np.zeros((len(states), len(inputs)))
+def log_odds(network: nn.Module, states: list[State], inputs: Batch, at_once: int = 2048) -> np.ndarray:
+    """Return what the members say on average with each of their weights, float64 (state, sample)."""
+    found = np.zeros((len(states), len(inputs.sight)))
     with repeatable(0), torch.no_grad():
         for number, state in enumerate(states):
             network.load_state_dict(state)
-            for rows in torch.split(torch.arange(len(inputs)), at_once):
-                found[number, rows.numpy()] = network.eval()(inputs.at(rows)).double().numpy()
+            for rows in torch.split(torch.arange(len(inputs.sight)), at_once):
+                found[number, rows.numpy()] = network.eval()(inputs.at(rows)).double().mean(0).numpy()
     return found
 
 
@@ -118,7 +117,7 @@ def repeatable(seed: int) -> Iterator[None]:
 
 def _step(network: nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, truth: Tensor, mass: Tensor) -> None:
     optimiser.zero_grad()
-    loss = nn.functional.binary_cross_entropy_with_logits(network(batch), truth, weight=mass)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    told = network(batch)
+    loss = nn.functional.binary_cross_entropy_with_logits(told, truth.expand_as(told), reduction="none") * mass
+    loss.mean(1).sum().backward()  # type: ignore[no-untyped-call]
     optimiser.step()

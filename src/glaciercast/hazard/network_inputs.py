@@ -2,138 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from glaciercast.hazard import windows
+from glaciercast.hazard.network_cache import Seen
 from glaciercast.hazard.network_layers import Batch
-from glaciercast.hazard.records import IMAGE_SIDE, Records
 from glaciercast.hazard.samples import Samples
 
-HALF = IMAGE_SIDE // 2
-"""Pixels of the side of what the networks see: means of 2×2."""
-FAR = 5.0
-"""Standardised reflectance is kept within ± so many standard deviations."""
-OLDEST = 2.0
-"""Years; older images count as so old."""
+FARTHEST = 4.0
+"""Standardised columns are kept within ± so many standard deviations."""
 READ = ("area_share", "speed", "ground", "ice_melting")
 """Series that are read. Speed, not components, whose direction would tell which lake it is; it is taken of their means."""
-PAST_AREAS = ("variability", "share_flooded")
-"""Features of the lake's areas that reach beyond the window."""
-PAST_FLOODS = ("flood_rate", "since_flood")
-"""Features of the lake's floods so far."""
-CHANNELS = 3 * len(READ) + len(PAST_AREAS)
-"""Of `Batch.series`: values, whether they were observed, their ages, and `PAST_AREAS`, the same in all steps."""
+CALENDAR = ("season_sin", "season_cos", "since_flood", "past_floods", "flood_rate")
+"""Features that rest on no satellite: networks that read images alone read them too."""
 YEAR = 365.25
 
 
 @dataclass(frozen=True)
-class Scales:
-    """Mean and standard deviation of the images' bands over clear pixels, float64 (band,) each."""
-
-    mean: np.ndarray
-    spread: np.ndarray
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Inputs of samples; images are held once, however many samples read them.
+class Standard:
+    """How columns of a table become numbers of order one, learnt on the training samples.
 
     Attributes
     ----------
-    pictures
-        Bands, water index and mask, float32 (image + 1, channel, `HALF`, `HALF`); the last is empty.
-    extents
-        Largest water index that a lake had shown, float32 (image + 1, 1, `HALF`, `HALF`); the last is empty.
-    picture, extent
-        Which of them are a sample's, int64 (sample,).
-    sight, series, heard, season
-        See `Batch`.
+    middle, scale
+        Median and standard deviation about it, float64 (column,).
+    told
+        Columns whose absence is told beside them, bool (column,).
     """
 
-    pictures: Tensor
-    extents: Tensor
-    picture: Tensor
-    extent: Tensor
-    sight: Tensor
-    series: Tensor
-    heard: Tensor
-    season: Tensor
+    middle: np.ndarray
+    scale: np.ndarray
+    told: np.ndarray
 
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.picture)
+    @classmethod
+    def of(cls, values: np.ndarray) -> Standard:
+        """Learn from columns, float64 (sample, column), NaN where nothing was available."""
+        seen = np.isfinite(values)
+        middle = np.array([np.median(column[here]) if here.any() else 0.0 for column, here in zip(values.T, seen.T, strict=True)])
+        apart = np.where(seen, values - middle, 0)
+        scale = np.sqrt((apart**2).sum(0) / np.maximum(1, seen.sum(0)))
+        share = seen.mean(0)
+        return cls(middle, np.where(scale > 1e-9 * (1 + np.abs(middle)), scale, np.inf), (share > 0.01) & (share < 0.99))
 
-    def take(self, rows: Tensor) -> Inputs:
-        """Return some samples, by number int64 (row,); images stay where they are."""
-        own = (self.picture, self.extent, self.sight, self.series, self.heard, self.season)
-        return Inputs(self.pictures, self.extents, *(each[rows] for each in own))
+    @property
+    def size(self) -> int:
+        """Number of columns that `columns` returns."""
+        return len(self.middle) + int(self.told.sum())
 
-    def at(self, rows: Tensor) -> Batch:
-        """Return what the networks read of some samples, by number int64 (row,)."""
-        image = torch.cat([self.extents[self.extent[rows]], self.pictures[self.picture[rows]]], dim=1)
-        return Batch(image, self.sight[rows], self.series[rows], self.heard[rows], self.season[rows])
-
-
-def scales(records: Records, made: windows.Windows) -> Scales:
-    """Return the statistics of the images that windows of training samples read; mean 0 and deviation 1 where there is none."""
-    used = np.unique(made.images[made.images >= 0])
-    if not used.size:
-        return Scales(np.zeros(records.images.shape[1]), np.ones(records.images.shape[1]))
-    bands = np.asarray(records.images[used], dtype="float64").transpose(1, 0, 2, 3).reshape(records.images.shape[1], -1)
-    bands = bands[:, np.isfinite(bands).all(0)]
-    return Scales(bands.mean(1), np.maximum(bands.std(1), 1e-6)) if bands.size else scales(records, _blind(made))
+    def columns(self, values: np.ndarray) -> np.ndarray:
+        """Return columns within ± `FARTHEST`, 0 for what is missing, and what is missing, float64 (sample, `size`)."""
+        seen = np.isfinite(values)
+        alone = np.clip((np.where(seen, values, self.middle) - self.middle) / self.scale, -FARTHEST, FARTHEST)
+        return np.column_stack([alone, ~seen[:, self.told]])
 
 
-def make(records: Records, samples: Samples, made: windows.Windows, known: Scales, season: np.ndarray, sees: bool = True) -> Inputs:
-    """Return the inputs of windows.
+def seen_table(samples: Samples, seen: Seen) -> np.ndarray:
+    """Return what images tell, and what needs no satellite, float64 (sample, column)."""
+    return np.column_stack([seen.readings, *(samples.column(name) for name in CALENDAR if name in samples.names)])
+
+
+def heard_table(samples: Samples, seen: Seen) -> np.ndarray:
+    """Return what series and tables tell, float64 (sample, column): all features, and `latest`."""
+    return np.column_stack([samples.values, latest(seen.windows)])
+
+
+def make(samples: Samples, seen: Seen, known: tuple[Standard, Standard], season: np.ndarray) -> Batch:
+    """Return the inputs of samples.
 
     Parameters
     ----------
     known
-        Statistics of the training samples.
+        Statistics of `seen_table` and of `heard_table`, of the training samples.
     season
         Log odds by the season alone, float64 (sample,).
-    sees
-        Whether images are read; without, there are none.
     """
-    made = made if sees else _blind(made)
-    extents, extent = _extents(records, samples) if sees else (np.zeros((0, HALF, HALF)), np.full(len(samples), -1))
-    used, place = np.unique(made.images[made.images >= 0], return_inverse=True)
-    picture = np.full(len(samples), -1)
-    picture[made.images >= 0] = place
     year = 2 * np.pi * samples.day_of_year / YEAR
-    age = np.nan_to_num(made.image_age / YEAR)
-    series, heard = _series(made)
-    past = np.repeat(history(samples, PAST_AREAS)[:, None], series.shape[1], axis=1)
-    return Inputs(
-        pictures=_float(_with_empty(_pictures(np.asarray(records.images[used]), known))),
-        extents=_float(_with_empty(extents[:, None])),
-        picture=torch.from_numpy(picture),
-        extent=torch.from_numpy(extent),
-        sight=_float(np.column_stack([made.images >= 0, np.minimum(age, OLDEST)])),
-        series=_float(np.concatenate([series, past], axis=2)),
-        heard=_float(heard),
-        season=_float(np.column_stack([season, np.sin(year), np.cos(year), history(samples, PAST_FLOODS)])),
+    hearing = np.isfinite(samples.ages).any(1) | (seen.windows.series[..., _observed()] > 0).any((1, 2))
+    return Batch(
+        seen=_float(known[0].columns(seen_table(samples, seen))),
+        sight=_float(seen.windows.images >= 0),
+        heard=_float(known[1].columns(heard_table(samples, seen))),
+        hearing=_float(hearing),
+        season=_float(np.column_stack([season, np.sin(year), np.cos(year)])),
     )
 
 
-def _series(made: windows.Windows) -> tuple[np.ndarray, np.ndarray]:
-    """Return values carried forward, whether they were observed, and their ages in windows; and whether there is any.
+def latest(made: windows.Windows) -> np.ndarray:
+    """Return of each series of windows the newest value, how long it has stood, and its rise over the window, float64 (sample, 3 · series).
 
-    Nothing is carried back: before the first observation, values are 0 and the age is 1.
+    The age is a share of the window. The rise is from the mean of the window's older half, NaN where either is not known.
     """
-    values, seen = (np.stack(channels, axis=-1) for channels in zip(*(_channel(made, name) for name in READ), strict=True))
-    steps = np.arange(seen.shape[1])[:, None]
-    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=1)
-    carried = np.take_along_axis(values, np.maximum(last, 0), axis=1)
-    age = np.where(last >= 0, (steps - last) / len(steps), 1.0)
-    return np.concatenate([np.where(last >= 0, carried, 0.0), seen, age], axis=2), np.asarray(seen.any((1, 2)))
+    columns = []
+    for name in READ:
+        values, seen = _channel(made, name)
+        steps = np.arange(seen.shape[1])
+        last = np.where(seen, steps, -1).max(1)
+        newest = np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0)[:, None], 1)[:, 0], np.nan)
+        older = seen[:, : (seen.shape[1] + 1) // 2]
+        count = older.sum(1)
+        before = np.where(count > 0, (values[:, : older.shape[1]] * older).sum(1) / np.maximum(count, 1), np.nan)
+        columns += [newest, np.where(last >= 0, (len(steps) - 1 - last) / len(steps), np.nan), newest - before]
+    return np.column_stack(columns).astype("float64")
 
 
 def _channel(made: windows.Windows, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -145,77 +118,8 @@ def _channel(made: windows.Windows, name: str) -> tuple[np.ndarray, np.ndarray]:
     return made.series[..., place], made.series[..., place + 1] > 0
 
 
-def history(samples: Samples, names: Sequence[str]) -> np.ndarray:
-    """Return what the samples' features tell of a lake's past, float64 (sample, name); 0 where nothing is known.
-
-    Days since a flood become its freshness, exp(−days/365.25).
-    """
-    columns = [samples.column(name) if name in samples.names else np.full(len(samples), np.nan) for name in names]
-    told = [np.exp(-column / YEAR) if name.startswith("since") else column for name, column in zip(names, columns, strict=True)]
-    return np.asarray(np.nan_to_num(np.column_stack(told)))
-
-
-def _pictures(images: np.ndarray, known: Scales) -> np.ndarray:
-    """Return bands, water index and mask, float64 (image, channel, y/2, x/2): means of what is clear in 2×2 pixels, and how much is."""
-    clear = np.isfinite(images).all(1)[:, None]
-    bands = (images - known.mean[:, None, None]) / known.spread[:, None, None]
-    made = np.concatenate([np.clip(bands, -FAR, FAR), water_index(images)[:, None], clear], axis=1)
-    return _halved(np.where(clear, made, 0.0))
-
-
-def _halved(images: np.ndarray) -> np.ndarray:
-    """Return means over 2×2 pixels, over clear ones (by the last channel) in all channels but that."""
-    count, channels, height, width = images.shape
-    mean = images.reshape(count, channels, height // 2, 2, width // 2, 2).mean((3, 5))
-    mean[:, :-1] /= np.maximum(mean[:, -1:], 0.25)
-    return np.asarray(mean)
-
-
-def water_index(images: np.ndarray) -> np.ndarray:
-    """Return (green − nir)/(green + nir) within ±1, float32 (image, y, x); NaN where not clear, 0 where the sum is not positive.
-
-    References
-    ----------
-    McFeeters (1996), Int. J. Remote Sens. 17, 1425–1432.
-    """
-    green, nir = images[:, 0], images[:, 1]
-    total = green + nir
-    index = np.where(total > 0, (green - nir) / np.where(total > 0, total, 1), 0)
-    return np.where(np.isfinite(total), np.clip(index, -1, 1), np.nan).astype("float32")
-
-
-def _extents(records: Records, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest water index of each pixel after each image of a lake came in, and which of them was known at each issue.
-
-    Returns
-    -------
-    tuple
-        float32 (image, y/2, x/2), and numbers int64 (sample,), −1 where no image had come in.
-    """
-    extent, found, before = np.full(len(samples), -1), [np.zeros((0, HALF, HALF), dtype="float32")], 0
-    tables = dict(list(records.areas[records.areas["image"].notna()].groupby("lake")))
-    for name in np.unique(samples.lake.astype(str)):
-        rows, table = np.flatnonzero(samples.lake == name), tables.get(name, pd.DataFrame())
-        rows = rows if len(table) else rows[:0]
-        if not rows.size:
-            continue
-        table = table[table["available_at"] <= samples.issue[rows].max()].sort_values("available_at", kind="stable")
-        index = np.nan_to_num(water_index(np.asarray(records.images[table["image"].to_numpy("int64")])), nan=-1)
-        number = np.searchsorted(table["available_at"].to_numpy("datetime64[ns]"), samples.issue[rows], side="right") - 1
-        extent[rows] = np.where(number >= 0, before + number, -1)
-        largest = np.maximum.accumulate(index, axis=0)
-        found.append(largest.reshape(-1, HALF, 2, HALF, 2).mean((2, 4)))
-        before += len(index)
-    return np.concatenate(found), extent
-
-
-def _blind(made: windows.Windows) -> windows.Windows:
-    """Return the windows without images."""
-    return windows.Windows(made.series, np.full_like(made.images, -1), np.full_like(made.image_age, np.nan))
-
-
-def _with_empty(images: np.ndarray) -> np.ndarray:
-    return np.concatenate([images, np.zeros((1, *images.shape[1:]))])
+def _observed() -> list[int]:
+    return [place for place, name in enumerate(windows.CHANNELS) if name.endswith("_observed")]
 
 
 def _float(values: np.ndarray) -> Tensor:

@@ -1,20 +1,15 @@
-"""Small networks of a lake's newest image and its weekly series; their one output corrects the log odds of the season."""
+"""Small networks of what images and tables tell of a lake; several at once, each correcting the log odds of the season."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from glaciercast.hazard.records import IMAGE_BANDS
-
-IMAGE_CHANNELS = len(IMAGE_BANDS) + 3
-"""The largest water index so far, bands, water index, and which pixels are clear."""
-
-
-HISTORY = 2
-"""Numbers that tell of a lake's past floods."""
+SEASON = 3
+"""Columns of `Batch.season`."""
 
 
 class Batch(NamedTuple):
@@ -22,23 +17,22 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    image
-        Largest water index so far, normalised bands, water index and mask, float32 (sample, `IMAGE_CHANNELS`, y, x); 0 where not clear.
+    seen
+        What is read off the images, standardised, float32 (sample, column).
     sight
-        Whether there is an image, and how old it is in years, float32 (sample, 2).
-    series
-        Weekly series, oldest first, float32 (sample, step, channel).
+        Whether there is an image, float32 (sample,).
     heard
-        Whether the series holds any observation, float32 (sample,).
+        What is read off series and tables, standardised, float32 (sample, column).
+    hearing
+        Whether they hold any observation, float32 (sample,).
     season
-        Log odds of a flood by the season alone, sine and cosine of the day of the year, and the lake's past floods, float32
-        (sample, 3 + `HISTORY`).
+        Log odds of a flood by the season alone, sine and cosine of the day of the year, float32 (sample, `SEASON`).
     """
 
-    image: Tensor
+    seen: Tensor
     sight: Tensor
-    series: Tensor
     heard: Tensor
+    hearing: Tensor
     season: Tensor
 
     def at(self, rows: Tensor) -> Batch:
@@ -46,93 +40,62 @@ class Batch(NamedTuple):
         return Batch(*(each[rows] for each in self))
 
 
-class Vision(nn.Module):
-    """Two convolutions and the mean of what they find over what is clear: (b, channel, y, x) → (b, width)."""
+@dataclass(frozen=True)
+class Shape:
+    """How large a network is, and what it leaves out in training.
 
-    def __init__(self, width: int, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(IMAGE_CHANNELS, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, 2 * channels, 3, padding=1)
-        self.out = nn.Linear(2 * channels + 2, width)
-        self.missing = nn.Parameter(torch.zeros(width))
+    Attributes
+    ----------
+    seen, heard
+        Columns of each part of a `Batch`; None where it is not read.
+    members, width
+        Networks, and units of the hidden layer of each.
+    dropout, input_dropout, modality_dropout
+        Shares of hidden units, of inputs, and of all that images or all that tables tell; never both of the last.
+    """
 
-    def forward(self, image: Tensor, sight: Tensor) -> Tensor:
-        """Return what the image tells; the learnt token where there is none."""
-        clear = image[:, -1:]
-        found = torch.relu(self.second(torch.relu(self.first(image))))
-        mean = (found * clear).sum((2, 3)) / clear.sum((2, 3)).clamp(min=1)
-        told = self.out(torch.cat([mean, clear.mean((2, 3)), sight[:, 1:]], dim=1))
-        return torch.where(sight[:, :1] > 0, told, self.missing)
-
-
-class Series(nn.Module):
-    """Two convolutions along the weeks, all of which lie before the issue, beside the newest week: (b, step, channel) → (b, width)."""
-
-    def __init__(self, width: int, steps: int, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(channels, width, 4, stride=2, padding=2)
-        self.second = nn.Conv1d(width, width, 4, stride=2, padding=2)
-        self.out = nn.Linear(((steps // 2 + 1) // 2 + 1) * width + channels, width)
-        self.missing = nn.Parameter(torch.zeros(width))
-
-    def forward(self, series: Tensor, heard: Tensor) -> Tensor:
-        """Return what the series tells; the learnt token where nothing was observed."""
-        found = torch.relu(self.second(torch.relu(self.first(series.transpose(1, 2)))))
-        told = self.out(torch.cat([found.flatten(1), series[:, -1]], dim=1))
-        return torch.where(heard[:, None] > 0, told, self.missing)
+    seen: int | None
+    heard: int | None
+    members: int
+    width: int
+    dropout: float
+    input_dropout: float
+    modality_dropout: float
 
 
 class Fused(nn.Module):
-    """Image, series or both beside the season; the last layer starts at zero, so that an untrained network equals the season.
+    """Images, tables or both beside the season; the last layer starts at zero, so that an untrained network equals the season."""
 
-    Parameters
-    ----------
-    sees, hears
-        Whether it reads the image and the series.
-    series
-        Steps and channels of `Batch.series`.
-    width
-        Of each modality's encoding and of the hidden layer.
-    image_channels
-        Channels of the first convolution.
-    dropout
-        Share of the hidden units that the last layer misses in training.
-    modality_dropout
-        Share of the samples that miss the image in training, and as many the series; never both, and only where both are read.
-    """
-
-    def __init__(
-        self, sees: bool, hears: bool, series: tuple[int, int], width: int, image_channels: int, dropout: float, modality_dropout: float
-    ) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.vision = Vision(width, image_channels) if sees else None
-        self.hearing = Series(width, *series) if hears else None
-        self.hidden = nn.Linear(width * (sees + hears) + 3 + HISTORY, width)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width, 1)
-        self.modality_dropout = modality_dropout if sees and hears else 0.0
-        self.season = nn.Parameter(torch.ones(()))
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.shape = shape
+        inputs = SEASON + (shape.seen or 0) + (shape.heard or 0)
+        self.into = nn.Parameter(torch.randn(shape.members, inputs, shape.width) * inputs**-0.5)
+        self.into_bias = nn.Parameter(0.1 * torch.randn(shape.members, 1, shape.width))
+        self.last = nn.Parameter(torch.zeros(shape.members, shape.width, 1))
+        self.last_bias = nn.Parameter(torch.zeros(shape.members, 1, 1))
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the log odds of a flood, (sample,): those of the season, exactly, where nothing that the network reads is known."""
-        sight, heard = self._kept(batch.sight, batch.heard)
-        parts, known = [batch.season], torch.zeros_like(heard)
-        if self.vision is not None:
-            parts.append(self.vision(batch.image, sight))
-            known = torch.maximum(known, sight[:, 0])
-        if self.hearing is not None:
-            parts.append(self.hearing(batch.series, heard))
-            known = torch.maximum(known, heard)
-        hidden = self.dropout(torch.relu(self.hidden(torch.cat(parts, dim=1))))
-        season, told = batch.season[:, 0], torch.flatten(self.last(hidden))
-        return season + known * ((self.season - 1) * season + told)
+        """Return each member's log odds, (member, sample): those of the season, exactly, where nothing that it reads is known."""
+        sees, hears = self._kept(len(batch.sight))
+        parts, known = [batch.season], torch.zeros_like(batch.sight)
+        for columns, told, kept, read in (
+            (self.shape.seen, batch.seen, sees, batch.sight),
+            (self.shape.heard, batch.heard, hears, batch.hearing),
+        ):
+            if columns is not None:
+                parts.append(told * kept)
+                known = torch.maximum(known, read)
+        inputs = torch.cat(parts, dim=1)
+        if self.training and self.shape.input_dropout:
+            inputs = inputs * (torch.rand(inputs.shape) >= self.shape.input_dropout)
+        hidden = torch.tanh(torch.baddbmm(self.into_bias, inputs.expand(self.shape.members, -1, -1), self.into))
+        hidden = nn.functional.dropout(hidden, self.shape.dropout, self.training)
+        return batch.season[:, 0] + known * torch.baddbmm(self.last_bias, hidden, self.last)[..., 0]
 
-    def _kept(self, sight: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """Return which modalities the samples keep."""
-        if not self.training or not self.modality_dropout:
-            return sight, heard
-        draw = torch.rand(len(heard))
-        blind, deaf = draw < self.modality_dropout, draw > 1 - self.modality_dropout
-        return sight * (~blind)[:, None], heard * ~deaf
+    def _kept(self, size: int) -> tuple[Tensor, Tensor]:
+        """Return which samples keep their images and which their tables, (sample, 1) each."""
+        both = self.shape.seen is not None and self.shape.heard is not None
+        share = self.shape.modality_dropout if self.training and both else 0.0
+        draw = torch.rand(size, 1) if share else torch.full((size, 1), 0.5)
+        return (draw >= share).float(), (draw <= 1 - share).float()
