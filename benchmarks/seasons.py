@@ -33,7 +33,7 @@ FIRST_SEED = 1000
 SHORT = "128 days or less, over the same pixels"
 KEPT = (
     "zone", "observations", "years", "mean", "mean_error", "amplitude", "amplitude_interval", "peak_day", "peak_day_interval", "chance",
-    "seasonal", "error_season", "long_term", "reason", "outliers", "in_surges", "surges", "yearly_peaks", "vx", "vy", "by_month",
+    "seasonal", "error_season", "long_term", "reason", "outliers", "in_surges", "surges", "yearly_peaks", "vx", "vy",
 )  # fmt: skip
 SETTINGS = ExploreConfig()
 
@@ -219,8 +219,8 @@ def of_glaciers(found: dict) -> list[str]:
         "## Fourteen glaciers of High Mountain Asia, by quarter",
         "",
         f"Of {len(every)} glaciers, {directed} have a direction of flow and {len(sure)} a season beyond chance; {winter} of these are "
-        f"fastest between mid-November and mid-February. **Read that as noise first.** {doubted} of them are fastest when the table's stated "
-        "errors are two or more times as large as half a year later; the others' errors are not stated. "
+        f"fastest between mid-November and mid-February. **Read that as noise first.** {doubted} of them are fastest when the table's "
+        "stated errors are two or more times as large as half a year later; the others' errors are not stated. "
         f"In the quarters since 2015 alone, from better images, {both} of the {len(sure)} are beyond chance, and the amplitudes are "
         f"{shrunk:.2f} times (median) those of all years: seasons that shrink with the noise. No glacier surges. The table's values are "
         "means over whole glaciers, whose branches flow in many directions. A quarter flattens a season by a tenth, which the fit undoes.",
@@ -278,10 +278,10 @@ def of_lowell(row: dict) -> list[str]:
         f"The surge begins on {event['onset']} ({' to '.join(event['onset_interval'])}), peaks at {event['peak_speed']:,.0f} m/yr on "
         f"{event['peak']} ({' to '.join(event['peak_interval'])}) and {end}; quiet speed {event['quiet_speed']:.0f} m/yr. Before it, "
         f"{row['observations']} values of {row['years']} years have an amplitude of {exploration_places.amplitude(row)} m/yr, fastest on "
-        f"day {exploration_places.peak(row)}, which chance makes in {100 * row['chance']:.0f} of 100 cases: speed-ups of some weeks, at other "
-        f"dates each year, are no harmonic. The fastest dates of the years before the surge, with speeds in m/yr: {springs}. A trend of "
-        f"{slope['slope']:+.1f} m/yr per year has an interval from {slope['low']:+.1f} to {slope['high']:+.1f}: eight years that remember "
-        "each other tell none.",
+        f"day {exploration_places.peak(row)}, which chance makes in {100 * row['chance']:.0f} of 100 cases: speed-ups of some weeks, at "
+        f"other dates each year, are no harmonic. The fastest dates of the years before the surge, with speeds in m/yr: {springs}. A trend "
+        f"of {slope['slope']:+.1f} m/yr per year has an interval from {slope['low']:+.1f} to {slope['high']:+.1f}: eight years that "
+        "remember each other tell none.",
         "",
         "![Lowell Glacier: speed, the fit before the surge, and the surge](../images/seasons-lowell.png)",
         "",
@@ -306,8 +306,8 @@ def of_pairs(rows: dict) -> list[str]:
         *lines,
         "",
         f"Over the same pixels long pairs bring the mean from {short['mean']:.1f} to {every['mean']:.1f} m/yr: over a year moving ice does "
-        "not match any more, and what matches is slow. So pairs of more than 128 days are left out unless they are asked for. The direction of "
-        "flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that intervals are wide.",
+        "not match any more, and what matches is slow. So pairs of more than 128 days are left out unless they are asked for. The "
+        "direction of flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that intervals are wide.",
         "",
     ]
 

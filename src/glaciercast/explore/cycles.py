@@ -129,8 +129,8 @@ def _means(values: np.ndarray, weight: np.ndarray, moment: np.ndarray, step: flo
 def by_month(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: np.ndarray, row: dict[str, Any]) -> list[dict[str, Any]]:
     """Return ``looks``, and ``value`` and ``error`` of what lies above mean and trend, of the middles in each calendar month.
 
-    Spans of more than 100 days are left out; the error is the spread of the years' own means over the root of their number, where
-    there are three.
+    Spans of more than 100 days are left out. Looks weigh by their errors; the error of their mean is made from what each year moved it by,
+    where there are three years.
     """
     short = np.isfinite(values) & np.isfinite(error) & ((second - first) / np.timedelta64(1, "D") <= SHORT_DAYS)
     middle = (first + (second - first) / 2)[short]
@@ -141,10 +141,14 @@ def by_month(values: np.ndarray, error: np.ndarray, first: np.ndarray, second: n
     found = []
     for number in range(12):
         inside = month == number
-        own = [np.average(rest[inside & (year == one)], weights=weight[inside & (year == one)]) for one in np.unique(year[inside])]
-        spread = float(np.std(own, ddof=1) / np.sqrt(len(own))) if len(own) >= 3 else None
-        told = row["mean"] is not None and inside.any()
-        found.append({"looks": int(inside.sum()), "value": float(np.mean(own)) if told else None, "error": spread if told else None})
+        told: dict[str, Any] = {"looks": int(inside.sum()), "value": None, "error": None}
+        if row["mean"] is not None and inside.any():
+            share = weight[inside] / weight[inside].sum()
+            told["value"] = float(share @ rest[inside])
+            moved = np.bincount(np.unique(year[inside], return_inverse=True)[1], share * (rest[inside] - told["value"]))
+            if len(moved) >= 3:
+                told["error"] = float(np.sqrt(moved @ moved * len(moved) / (len(moved) - 1)))
+        found.append(told)
     return found
 
 

@@ -36,8 +36,8 @@ SEASONS = (
     "made; its day says nothing and is not drawn. Wide intervals of trends are cut."
 )
 CYCLES = (
-    "{path}: what lies above mean and trend in each calendar month, with the standard error over the years, and the fitted season with the "
-    "1 σ error of its amplitude. Dashed: not beyond chance."
+    "{path}: what lies above mean and trend in each calendar month, with an error from what the years moved it by, and the fitted season with "
+    "the 1 σ error of its amplitude. Dashed: not beyond chance."
 )
 LOOKS = "{path}: looks by the calendar month of their middle; hatched: none."
 
@@ -160,13 +160,14 @@ def _series(panel: Axes, one: Told) -> None:
     moment = 2000 + years(middle)
     stated = bool(np.ptp(place.error[seen]) > 0)
     if seen.sum() > MANY:
-        panel.plot(moment[one.kept], place.values[one.kept], ".", color=BLUE, markersize=2, alpha=0.35, markeredgewidth=0)
+        size, alpha = (2.0, 0.35) if stated else (4.0, 0.8)
+        panel.plot(moment[one.kept], place.values[one.kept], ".", color=BLUE, markersize=size, alpha=alpha, markeredgewidth=0)
         if stated:
             panel.errorbar(*_quarters(one, moment), fmt="o", color="#003f66", markersize=3, linewidth=1)
     else:
         error = place.error[one.kept] if stated else None
         panel.errorbar(moment[one.kept], place.values[one.kept], error, fmt="o", color=BLUE, markersize=3, ecolor="#b5d3e7", elinewidth=0.8)
-    panel.plot(moment[seen & ~one.kept], place.values[seen & ~one.kept], ".", color=GREY, markersize=3)
+    panel.plot(moment[seen & ~one.kept], place.values[seen & ~one.kept], ".", color=GREY, markersize=3, markeredgewidth=0)
     _limits(panel, one, seen)
     if row["amplitude"] is not None:
         fine = np.arange(moment[one.kept].min(), moment[one.kept].max(), 1 / 50)
