@@ -122,7 +122,9 @@ def surfaces(pair: Pair, nodes: Lattice, half: int, shifts: np.ndarray, moved: n
     """Return correlations of square chips over all pairs of `shifts`, float32 (node y, node x, shift y, shift x).
 
     `moved` is the whole displacement (2: columns, rows; node y, node x) about which they lie, half of it for each image; default 0.
+    Chip and shifts together are at most `surface_kernels.MOST` pixels wide.
     """
+    assert 2 * half + 1 + shifts[-1] - shifts[0] <= surface_kernels.MOST, "the kernel would write beyond its strips"
     out = np.empty((*nodes.shape, shifts.size, shifts.size), "float32")
     whole = np.zeros((2, *nodes.shape), "int64") if moved is None else moved
     images = pair.first, pair.second, pair.usable1, pair.usable2

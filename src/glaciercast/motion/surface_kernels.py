@@ -14,6 +14,8 @@ WIDEST = 160
 """Pixels of a strip of several chips."""
 EIGHT, LANES = 8, 32
 """Rows that are added at once, and pixels: whole turns of the loop over a row."""
+MOST = PITCH - LANES
+"""Pixels of a chip and its shifts."""
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -96,14 +98,14 @@ def surfaces(first, second, usable1, usable2, half, rows, columns, moved, lowest
     shifts
         Further displacements along each axis that are compared, growing, int64. Entry (v, u) compares first[i, j] with
         second[i + moved + shifts[v], j + moved + shifts[u]] over pixels that are usable in both (Padfield 2012, by direct sums).
-        Chip and shifts together are at most `PITCH` − `LANES` pixels wide.
+        Chip and shifts together are at most `MOST` pixels wide.
     out
         −1 where nothing can be compared.
     """
     side, low, span = 2 * half + 1, shifts[0], shifts[-1] - shifts[0]
     tall = (side + EIGHT - 1) // EIGHT * EIGHT
     apart = columns[1] - columns[0] if columns.size > 1 else 1
-    most = max(1, (min(WIDEST, PITCH - LANES - span) - side) // apart + 1)
+    most = max(1, (min(WIDEST, MOST - span) - side) // apart + 1)
     a, b = np.zeros(tall * PITCH, np.float32), np.zeros((tall + span + 1) * PITCH, np.float32)
     flags_a, flags_b, squares_a, squares_b = np.zeros_like(a), np.zeros_like(b), np.zeros_like(a), np.zeros_like(b)
     products, spread_a, spread_b = np.zeros(PITCH, np.float32), np.zeros(PITCH, np.float32), np.zeros(PITCH, np.float32)
