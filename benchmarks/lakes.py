@@ -26,7 +26,7 @@ from glaciercast.cube.indices import ndwi
 from glaciercast.hazard import lakes_drops
 from glaciercast.hazard.lakes_scenes import Look, Place
 from glaciercast.hazard.lakes_series import Follower, touching
-from glaciercast.hazard.lakes_settings import DropConfig, LakeConfig
+from glaciercast.hazard.lakes_settings import DropConfig, LakeConfig, WaterConfig
 from glaciercast.hazard.lakes_water import Optics
 from glaciercast.simulate import spectra
 
@@ -53,6 +53,10 @@ SIMULATED = [
     "scenario", "scenes", "areas", "longest gap, days", "compared", "error, % (bias)", "within, %", "floods", "found", "confirmed",
     "drops told",
 ]  # fmt: skip
+
+
+DRY = ["scenario", "scenes", "rule", "places", "with a lake", "its areas", "drainages"]
+DRY_KEYS = ("scenario", "scenes", "rule", "places", "lakes", "areas", "drops")
 
 
 class Scene(NamedTuple):
@@ -333,6 +337,56 @@ def simulated(cube: str, truth: Path, at: tuple[float, float]) -> dict[str, Any]
     }  # fmt: skip
 
 
+def dry(cube: str, truth: Path, seed: int, number: int = 12) -> list[dict[str, Any]]:
+    """Return what is followed at least 1.5 km from all water that any scene ever had, with and without the rule of light."""
+    from glaciercast import grid, store
+    from glaciercast.cube import regions
+    from glaciercast.hazard import lakes_scenes
+
+    opened = store.open_cube(cube)
+    box = grid.of(next(iter(lakes_scenes.products(opened).values())), "/optical")
+    water, rng, places = _water(truth), np.random.default_rng([seed, 5]), []
+    while len(places) < number:
+        x, y = box.affine * tuple(rng.uniform(0.1, 0.9, 2) * (box.shape.x, box.shape.y))
+        if np.hypot(*(water - (x, y)).T).min() >= 1500:
+            places.append(regions.move(np.array([[x, y]]), str(box.crs), regions.DEGREES)[0])
+    scenario = (truth / "README.txt").read_text(encoding="utf-8").split("(scenario ")[1].split(")")[0]
+    return [
+        {"scenario": scenario, "scenes": sum(each.sizes["time"] for each in lakes_scenes.products(opened).values()), "places": number}
+        | {"rule": name, **_followed(opened, places, LakeConfig(water=WaterConfig(least_light=least)))}
+        for name, least in (("brightness as it is", 1.0), ("brightness as on level ground (default)", WaterConfig().least_light))
+    ]
+
+
+def _water(truth: Path) -> np.ndarray:
+    """Return places of open water in any scene, (place, x and y), m."""
+    import rasterio
+
+    found = []
+    for path in sorted((truth / "scenes").glob("*.tif")):
+        with rasterio.open(path) as file:
+            rows, columns = np.nonzero(file.read(1)[::3, ::3] == 6)
+            found.append(np.column_stack(file.transform * (3 * columns + 0.5, 3 * rows + 0.5)))
+    return np.concatenate(found)
+
+
+def _followed(cube: Any, places: list[np.ndarray], settings: LakeConfig) -> dict[str, int]:
+    """Return how many areas of 6 pixels or more, lakes so large, and drainages are found where no lake is."""
+    from glaciercast.errors import InputError
+    from glaciercast.hazard import lakes
+
+    areas = found = drained = 0
+    for lon, lat in places:
+        try:
+            lake = lakes.follow(cube, at=(float(lon), float(lat)), settings=settings)
+        except InputError:
+            continue  # no water there, or a sliver beside water: what a user is told
+        large = [one.area >= 6 * lake.where.pixel**2 for one in lake.measured]
+        areas, found = areas + sum(large), found + any(large)
+        drained += sum(drop.confidence != "doubtful" for drop in lake.drops)
+    return {"areas": int(areas), "lakes": int(found), "drops": int(drained)}
+
+
 def gap(looks: Any) -> float:
     """Return the longest time between two areas, days."""
     return float(np.diff([look.time for look in looks]).max() / np.timedelta64(1, "D"))
@@ -351,10 +405,12 @@ def main() -> None:
         "hidden": hidden(options.seed, options.number),
         "drops": drops(options.seed, options.number),
         "simulated": [],
+        "dry": [],
     }
     for cube, truth, at in options.simulated:
         lon, lat = (float(part) for part in at.split(","))
         results["simulated"].append(simulated(cube, Path(truth), (lon, lat)))
+        results["dry"] += dry(cube, Path(truth), options.seed)
     if options.report:
         path = ROOT / "benchmarks" / "results" / "lakes.json"
         path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -390,6 +446,10 @@ def document(results: dict[str, Any]) -> str:
             "velocity and temperature, built with at most 20 % cloud and with at most 70 %; `shisper-small` a glacier of a fifth of its "
             "size, with at most 70 %.",
             _table(SIMULATED, [_simulated(row) for row in results["simulated"]]),
+            "## Where no lake is\n\nIn the same cubes, at places drawn at random, at least 1.5 km from all water that any scene ever had: "
+            "how often there seems to be a lake of 6 pixels or more. With the brightness of ice on slopes that the sun grazes taken as it "
+            "is, and as it would be on level ground.",
+            _table(DRY, [[str(row[key]) for key in DRY_KEYS] for row in results["dry"]]),
         ]
     return "\n\n".join(parts) + "\n"
 
