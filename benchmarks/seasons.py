@@ -216,7 +216,7 @@ def of_glaciers(found: dict) -> list[str]:
     directed = sum(row["amplitude"] is not None for row in every)
     shrunk = np.median([other["amplitude"] / row["amplitude"] for row, other in zip(every, late, strict=True) if row["seasonal"]])
     lines = [
-        "## Fourteen glaciers of High Mountain Asia, by quarter",
+        "### Fourteen glaciers of High Mountain Asia, by quarter",
         "",
         f"Of {len(every)} glaciers, {directed} have a direction of flow and {len(sure)} a season beyond chance; {winter} of these are "
         f"fastest between mid-November and mid-February. **Read that as noise first.** {doubted} of them are fastest when the table's "
@@ -273,7 +273,7 @@ def of_lowell(row: dict) -> list[str]:
     slope = row["long_term"]
     end = f"is over on {event['end']}" if event["end"] else "goes on at the end of the series"
     return [
-        "## Lowell Glacier",
+        "### Lowell Glacier",
         "",
         f"The surge begins on {event['onset']} ({' to '.join(event['onset_interval'])}), peaks at {event['peak_speed']:,.0f} m/yr on "
         f"{event['peak']} ({' to '.join(event['peak_interval'])}) and {end}; quiet speed {event['quiet_speed']:.0f} m/yr. Before it, "
@@ -290,7 +290,7 @@ def of_lowell(row: dict) -> list[str]:
 
 def of_pairs(rows: dict) -> list[str]:
     lines = [
-        "## Image pairs of RGI2000-v7.0-G-15-16257",
+        "### Image pairs of RGI2000-v7.0-G-15-16257",
         "",
         "| pairs | looks | years | mean, m/yr | amplitude, m/yr | day | by chance | trend, m/yr per year |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -315,7 +315,7 @@ def of_pairs(rows: dict) -> list[str]:
 def of_seeds(results: dict) -> list[str]:
     seeds = results["seeds"]
     lines = [
-        "## Simulated series",
+        "### Simulated series",
         "",
         f"How often, in {seeds} seeds, the interval holds what was set; how often the season is seen; and how often one is seen where "
         "there is none (1.1 % at most are meant to be).",

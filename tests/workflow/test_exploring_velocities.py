@@ -164,6 +164,7 @@ def test_the_command_writes_figures_json_and_page_and_refuses_another_run(write,
     assert told.exit_code == 0 and "made.csv: 120 dates, 2010-01-16 … 2019-12-16, 2 places" in told.stdout
     result = json.loads((tmp_path / "run" / "exploration.json").read_text(encoding="utf-8"))
     assert result["velocity"]["made.csv"]["zones"][0]["amplitude"] == pytest.approx(12, abs=1)
+    assert result["velocity"]["made.csv"]["coverage"]["months_without"] == []
     assert [one["name"] for one in result["figures"]] == [f"{kind}-made-csv" for kind in ("series", "cycle", "looks")]
     page = (tmp_path / "run" / "exploration.html").read_text(encoding="utf-8")
     assert page.count("<img") == 3 and "no direction of flow" in page and "<script" not in page
@@ -240,6 +241,13 @@ def test_the_real_seasons_are_of_winters_in_which_the_errors_are_large(quarterly
     assert sum((row["error_season"] or 0) > 4 for row in sure) >= 4
     assert not any(row["surges"] for row in found.values())
     assert found["RGI2000-v7.0-G-15-11995"]["told"] == ["0 % of the looks have an error: all count alike"]
+
+
+def test_quarters_span_every_month_and_one_that_is_missing_leaves_three(quarterly, write):
+    lines = pd.read_csv(quarterly)
+    path = write(lines[lines.mid_date != "2003-06-30"])
+    told = velocities.describe(exploring_velocities.read(path, ExploreConfig()), ExploreConfig())[0]
+    assert told["coverage"]["months_without"] == ["2003-04", "2003-05", "2003-06"] and told["coverage"]["seen"] == 153
 
 
 def test_lowell_surges_on_the_published_dates_and_not_in_the_springs_before(real_data):

@@ -107,13 +107,16 @@ def describe(found: Read, settings: ExploreConfig, where: str = "velocities") ->
     known = np.concatenate([place.looked for place in found.places])
     times, at = np.unique(middle, return_inverse=True)
     share = np.bincount(at, known) / np.bincount(at)
+    seen = coverage(times, share)
+    spanned = _months_spanned(found)
+    seen["months_without"] = [month for month in seen["months_without"] if month not in spanned]
     pixels = {}
     if found.motion is not None:
         moving = np.isfinite(found.motion.along.amplitude)
         pixels = {"pixels": int(moving.sum()), "pixels_with_a_season": int((moving & found.motion.sure).sum())}
     looked = len(times) if not found.paired else len(found.places[0].values)
     return {
-        "coverage": coverage(times, share), "paired": found.paired, "pairs": looked, **pixels, "note": " ".join((NOTE, *found.notes)),
+        "coverage": seen, "paired": found.paired, "pairs": looked, **pixels, "note": " ".join((NOTE, *found.notes)),
         "zones": [one.row for one in told],
     }, told  # fmt: skip
 
@@ -137,6 +140,16 @@ def plain(event: Surge) -> dict[str, Any]:
         return float(value)
 
     return {key: of(getattr(event, key)) for key in event.__dataclass_fields__}
+
+
+def _months_spanned(found: Read) -> set[str]:
+    """Return the months that the span of any look reaches into, ``YYYY-MM``."""
+    months: set[str] = set()
+    for place in found.places:
+        begin, end = (part[place.looked].astype("datetime64[M]") for part in (place.first, place.second - np.timedelta64(1, "s")))
+        for step in range(int((end - begin).astype(int).max(initial=-1)) + 1):
+            months |= set(np.unique(np.minimum(begin + step, end)).astype(str))
+    return months
 
 
 def _number(value: float | None) -> float | None:

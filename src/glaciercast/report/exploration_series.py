@@ -36,8 +36,8 @@ SEASONS = (
     "made; its day says nothing and is not drawn. Wide intervals of trends are cut."
 )
 CYCLES = (
-    "{path}: what lies above mean and trend in each calendar month, with an error from what the years moved it by, and the fitted season with "
-    "the 1 σ error of its amplitude. Dashed: not beyond chance."
+    "{path}: what lies above mean and trend in each calendar month, with an error from what the years moved it by, and the fitted season "
+    "with the 1 σ error of its amplitude. Dashed: not beyond chance."
 )
 LOOKS = "{path}: looks by the calendar month of their middle; hatched: none."
 
