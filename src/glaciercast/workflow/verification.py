@@ -42,7 +42,8 @@ def verify_outlook(
     """Verify models on the tables of a folder; writes ``verification.json``, ``verification.html`` and figures into the run folder `out`.
 
     A ``truth.csv`` of known chances beside the tables is used if it is there. Each cell (model, protocol, horizon) is kept once it is done:
-    the same command goes on from where it was stopped.
+    the same command goes on from where it was stopped. Cells that another version or edit of glaciercast made are made anew, which a note
+    tells.
 
     Returns
     -------
