@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from glaciercast.errors import InputError
-from glaciercast.hazard import models, network, records
+from glaciercast.hazard import folds, models, network, records, verify_cells
 from glaciercast.hazard.labels import label
 from glaciercast.hazard.models_base import OutlookConfig
+from glaciercast.hazard.models_blend import Blended
 from glaciercast.hazard.network import NetworkConfig
 from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Samples
@@ -61,11 +62,15 @@ def samples(made: Records, lake: np.ndarray, issue: np.ndarray) -> Samples:
     return Samples(lake, issue, empty, empty, (), {HORIZON: known}, {HORIZON: floods}, made.events)
 
 
+def tiny(name: str) -> Blended:
+    return network.create(name, OutlookConfig(groups=2), TINY)
+
+
 @pytest.fixture(scope="module")
 def fitted():
     made, all_samples, _ = world(6)
     train = all_samples.take(all_samples.issue < np.datetime64("2020-06-01"))
-    model = network.create("network", OutlookConfig(groups=2), TINY)
+    model = tiny("network")
     model.fit(made, train, HORIZON, seed=3)
     model.blend = replace(model.blend, weight=1.0)  # whatever was found, so that the network is seen through it
     return made, all_samples, train, model
@@ -104,7 +109,7 @@ def test_a_fit_reads_nothing_of_lakes_and_times_outside_its_samples(fitted):
     asked = some.take(some.issue > np.datetime64("2020-01-01"))
     found = []
     for each in (made, replace(made, areas=areas, images=images)):
-        again = network.create("network", OutlookConfig(groups=2), TINY)
+        again = tiny("network")
         again.fit(each, some, HORIZON, seed=1)
         found.append(again.whole.score(each, asked, np.full(len(asked), -2.0)))
     assert np.array_equal(*found)
@@ -116,11 +121,11 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torch_as_it_was(fitted)
 
     made, _, train, model = fitted
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    again = network.create("network", OutlookConfig(groups=2), TINY)
+    again = tiny("network")
     again.fit(made, train, HORIZON, seed=3)
     season = np.full(len(train), -2.0)
     assert np.array_equal(again.whole.score(made, train, season), model.whole.score(made, train, season))
-    other = network.create("network", OutlookConfig(groups=2), TINY)
+    other = tiny("network")
     other.fit(made, train, HORIZON, seed=4)
     assert not np.array_equal(other.whole.score(made, train, season), model.whole.score(made, train, season))
     assert torch.equal(torch.get_rng_state(), state)
@@ -135,6 +140,34 @@ def test_where_nothing_is_known_it_says_what_the_season_says(fitted):
         assert told == pytest.approx(season, abs=1e-6)
     known = model.whole.score(made, train, np.full(len(train), -2.5))
     assert np.abs(known + 2.5).max() > 1e-4
+
+
+def test_outcomes_of_the_tested_lakes_change_no_bit(fitted):
+    made, every, _, _ = fitted
+    split = folds.split("lakes", every, HORIZON, HORIZON)
+    fold = replace(split, folds=split.folds[:1])
+    tested = fold.folds[0].test
+    label = np.where(tested, 1 - every.labels[HORIZON], every.labels[HORIZON])
+    flipped = replace(every, labels={HORIZON: label})
+    told = [
+        verify_cells.foretell(verify_cells.Cell("network", "lakes", HORIZON), made, each, fold, lambda _: tiny("network"))
+        for each in (every, flipped)
+    ]
+    assert np.isfinite(told[0].chance[tested]).all()
+    assert np.array_equal(told[0].chance, told[1].chance, equal_nan=True)
+
+
+@pytest.mark.parametrize(("name", "corrupted"), [("network_images", {"area": 7e7, "seen": 0.5}), ("network_series", {"image": np.nan})])
+def test_each_part_alone_reads_nothing_of_the_other(fitted, name, corrupted):
+    made, _, train, _ = fitted
+    other, told = replace(made, areas=made.areas.assign(**corrupted)), []
+    season = np.full(len(train), -2.0)
+    for each in (made, other):
+        model = tiny(name)
+        model.fit(each, train, HORIZON)
+        told.append(model.whole.score(each, train, season))
+    assert np.array_equal(*told)
+    assert np.abs(told[0] - season).max() > 1e-6
 
 
 def test_a_missing_modality_still_gives_a_chance(fitted):
