@@ -251,7 +251,7 @@ def glacier_cells(row: dict, late: dict) -> list[str]:
     return [
         name, str(row["observations"]), f"{row['mean']:.1f} ± {row['mean_error']:.1f}", bold(row),
         exploration_places.peak(row) if row["seasonal"] else "–", chance(row), then, bold(late),
-        f"{slope['slope']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f})",
+        f"{slope['slope']:+z.2f} ({slope['low']:+z.2f} to {slope['high']:+z.2f})",
     ]  # fmt: skip
 
 
@@ -299,15 +299,17 @@ def of_pairs(rows: dict) -> list[str]:
         slope = row["long_term"]
         lines.append(
             f"| {label} | {row['observations']} | {row['years']} | {row['mean']:.1f} ± {row['mean_error']:.1f} | {bold(row)} "
-            f"| {exploration_places.peak(row)} | {chance(row)} | {slope['slope']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f}) |"
+            f"| {exploration_places.peak(row)} | {chance(row)} | {slope['slope']:+z.2f} ({slope['low']:+z.2f} to {slope['high']:+z.2f}) |"
         )
     short, every = rows[SHORT], rows["all, where these tell a direction"]
     return [
         *lines,
         "",
-        f"Over the same pixels long pairs bring the mean from {short['mean']:.1f} to {every['mean']:.1f} m/yr: over a year moving ice does "
-        "not match any more, and what matches is slow. So pairs of more than 128 days are left out unless they are asked for. The "
-        "direction of flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that intervals are wide.",
+        f"Over the same pixels short pairs say {short['mean']:.1f} m/yr and all pairs {every['mean']:.1f}: which spans are taken changes the "
+        "mean by more than any season. Mismatches are many in short pairs, and over a year snow does not match any more; the pairs "
+        "alone do not tell which is nearer to the ice. Pairs of more than 128 days, which hardly see a season, are left out unless they are "
+        "asked for. The direction of flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that "
+        "intervals are wide.",
         "",
     ]
 

@@ -262,7 +262,7 @@ def test_lowell_surges_on_the_published_dates_and_not_in_the_springs_before(real
 
 
 @pytest.mark.slow
-def test_real_pairs_long_baselines_lose_the_fast_ice(real_data):
+def test_real_pairs_short_ones_are_faster_than_all_over_the_same_pixels(real_data):
     """Over the same pixels the short pairs' mean is 1.5 times that of all or more, and neither has a surge."""
     settings = workflow.read_explore_config({"velocities.max_span_days": 1000})
     found = exploring_velocities.read(real_data(PAIRS), settings)

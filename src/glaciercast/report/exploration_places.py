@@ -54,7 +54,7 @@ def trend(row: Mapping[str, Any]) -> str:
     found = row["long_term"]
     if "reason" in found:
         return "" if found["reason"] == row["reason"] else f"no trend: {found['reason']}"
-    return f"trend {found['slope']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f}) m/yr per year"
+    return f"trend {found['slope']:+z.2f} ({found['low']:+z.2f} to {found['high']:+z.2f}) m/yr per year"
 
 
 def surge(row: Mapping[str, Any]) -> str:
