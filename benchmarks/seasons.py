@@ -305,10 +305,10 @@ def of_pairs(rows: dict) -> list[str]:
     return [
         *lines,
         "",
-        f"Over the same pixels short pairs say {short['mean']:.1f} m/yr and all pairs {every['mean']:.1f}: which spans are taken changes the "
-        "mean by more than any season. Mismatches are many in short pairs, and over a year snow does not match any more; the pairs "
-        "alone do not tell which is nearer to the ice. Pairs of more than 128 days, which hardly see a season, are left out unless they are "
-        "asked for. The direction of flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that "
+        f"Over the same pixels short pairs say {short['mean']:.1f} m/yr and all pairs {every['mean']:.1f}: which spans are taken changes "
+        "the mean by more than any season. Mismatches are many in short pairs, and over a year snow does not match any more; the pairs "
+        "alone do not tell which is nearer to the ice. Pairs of more than 128 days, which hardly see a season, are left out unless they "
+        "are asked for. The direction of flow is then known of fewer and faster pixels. Most looks are of few years (Sentinel-2), so that "
         "intervals are wide.",
         "",
     ]
