@@ -124,6 +124,19 @@ def test_image_pairs_keep_to_their_spans_and_lose_their_blunders(write):
     assert raw["amplitude_error"] > 2 * short["amplitude_error"]
 
 
+def test_two_dates_are_those_of_pairs_where_their_spans_differ_and_of_a_series_where_they_do_not(write):
+    cube = pairs().isel(x=0, y=0)
+    lines = pd.DataFrame({"date1": cube.acquisition_date_img1, "date2": cube.acquisition_date_img2, "vx": cube.vx, "vy": cube.vy})
+    scattered = exploring_velocities.read(write(lines.assign(v_error=cube.v_error)), ExploreConfig())
+    assert scattered.paired and scattered.notes[0].endswith("image pairs of more than 128 days are left out.")
+    (row,) = rows(write(lines.assign(v_error=cube.v_error))).values()
+    assert holds(row) and 100 < row["observations"] < 200
+    monthly = table().query("glacier == 'A'").rename(columns={"date": "date1"}).assign(date2=STEPS[1:])
+    assert not exploring_velocities.read(write(monthly, "months.csv"), ExploreConfig()).paired and holds(
+        rows(write(monthly, "months.csv"))["A"]
+    )
+
+
 def test_points_and_a_window_of_a_grid(write):
     path = write(series())
     found = rows(path, **{"velocities.points": {"tongue": [120.0, 120.0]}, "velocities.window": [0, 0, 240, 240]})

@@ -26,6 +26,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 DAY = np.timedelta64(1, "D")
 PERIODS = {1: "M", 3: "Q", 12: "Y"}
 """Months of a calendar period → its name."""
+ALIKE = 1.2
+"""Times as long as the shortest the longest span of a series may be; a quarter has 90 to 92 days, a month 28 to 31."""
 UNEVEN = 0.01
 """Share of a step by which the times of a regular series may be off."""
 
@@ -192,6 +194,13 @@ def short(first: np.ndarray, second: np.ndarray, paired: bool, settings: Velocit
         )
     left = int((~kept).sum())
     return kept, f"{left} image pairs of more than {settings.max_span_days:g} days are left out." if left else ""
+
+
+def are_pairs(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether spans are those of image pairs: of different lengths, or at times that no calendar or step gives."""
+    days, middle = (second - first) / DAY, np.unique(first + (second - first) / 2)
+    steps = np.diff(middle) / np.median(np.diff(middle)) if len(middle) > 1 else np.ones(1)
+    return bool(days.max() > ALIKE * days.min() or np.abs(steps - np.rint(steps)).max() > ALIKE - 1 or steps.min() < 0.5)
 
 
 def is_regular(middle: np.ndarray) -> bool:

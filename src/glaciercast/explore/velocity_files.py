@@ -76,7 +76,7 @@ def read(path: Path, settings: VelocitiesConfig) -> Field:
         middle = first + (second - first) / 2
         order = np.argsort(middle, kind="stable")
         order = order[(second > first)[order]]
-        paired = "first" in names and "second" in names and not looks.is_regular(middle[order])
+        paired = "first" in names and "second" in names and looks.are_pairs(first[order], second[order])
         short, note = looks.short(first[order], second[order], paired, settings, str(path))
         order = order[short]
         wanted = ("vx", "vy") if "vx" in names and "vy" in names else ("speed",)

@@ -42,7 +42,7 @@ def read(path: Path, settings: ExploreConfig) -> Read:
     else:
         raise InputError(f"{path}: expected a column of dates, found {', '.join(map(str, table.columns))}; 'velocities.time' names it")
     label = table[names["place"]].astype(str) if "place" in names else pd.Series(path.name.split(".")[0], table.index)
-    paired = dated and not looks.is_regular(np.unique(first + (second - first) / 2))
+    paired = dated and looks.are_pairs(first, second)
     kept, note = looks.short(first, second, paired, settings.velocities, str(path))
     table, label, first, second = table[kept].reset_index(drop=True), label[kept].reset_index(drop=True), first[kept], second[kept]
     columns = {part: values[kept] for part, values in columns.items()}
