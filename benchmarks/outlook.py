@@ -1,18 +1,21 @@
 """The flood outlook on simulated lakes whose hazard is known: skill, share of the oracle's gain, reliability, and none where there is none.
 
-Usage: python benchmarks/outlook.py [--seeds 1000 1001] [--modes lake season shuffled] [--models dates area_rule logistic boosted]
-       [--horizons 7 30 90] [--network] [--keep FOLDER] [--report]
+Usage: python benchmarks/outlook.py [--lakes 24 48 96] [--elsewhere 24 48] [--seeds 1000 1001] [--modes lake season shuffled]
+       [--models dates area_rule logistic boosted] [--horizons 7 30 90] [--network] [--keep FOLDER] [--report]
 
-Each seed gives 24 lakes watched for eight years. Lakes are left out in six groups, so that each is foretold by models that never saw it.
-In the mode ``lake`` floods hang on how full a lake is, in ``season`` on the day of the year alone, and in ``shuffled`` the floods of the
-first are moved among lakes and years on their day of the year. ``--network`` adds the network of images and series at 30 days, on the
-first seed in the mode ``lake``. With ``--keep`` a stopped run goes on from where it was. With ``--report`` also writes
-benchmarks/results/outlook.json and docs/results/outlook.md. Nothing was tuned on seeds from 1000 on.
+Each seed gives so many lakes, watched for eight years. Lakes are left out in six groups, so that each is foretold by models that never
+saw it. In the mode ``lake`` floods hang on how full a lake is, in ``season`` on the day of the year alone, and in ``shuffled`` the floods
+of the first are moved among lakes and years on their day of the year. ``--lakes`` are the numbers of lakes in the first mode,
+``--elsewhere`` those in the others, where there is nothing to learn from lakes. Rules that learn little are run in the first mode with
+the most lakes alone. ``--network`` adds the network of images and series at 30 days, with the fewest lakes of the first seed in the mode
+``lake``. With ``--keep`` a stopped run goes on from where it was. With ``--report`` also writes benchmarks/results/outlook.json and
+docs/results/outlook.md. Nothing was tuned on seeds from 1000 on.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -33,8 +36,13 @@ SLOPES, SHARE, NONE = (0.8, 1.2), 0.5, 0.02
 KEYS = ("brier", "brier_season", "brier_oracle", "skill", "skill_oracle", "share", "slope")
 
 
+LEARNT = ("logistic", "boosted", "network")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--lakes", type=int, nargs="+", default=[24, 48, 96])
+    parser.add_argument("--elsewhere", type=int, nargs="+", default=[24, 48])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--models", nargs="+", default=["dates", "area_rule", "logistic", "boosted"])
@@ -45,11 +53,13 @@ def main() -> None:
     options = parser.parse_args()
     begun, cells = time.perf_counter(), []
     whole = options.keep is None or not options.keep.exists()
-    for mode in options.modes:
-        for seed in options.seeds:
-            network = options.network and mode == "lake" and seed == options.seeds[0]
-            cells += scored(mode, seed, options.models, options.horizons, network, options.keep)
-            print(f"{mode} {seed}: {time.perf_counter() - begun:.0f} s", flush=True)
+    least, most = min(options.lakes), max(options.lakes)
+    for mode, size, seed in itertools.product(options.modes, sorted({*options.lakes, *options.elsewhere}), options.seeds):
+        if size in (options.lakes if mode == "lake" else options.elsewhere):
+            models = [name for name in options.models if name in LEARNT or (size, mode) == (most, "lake")]
+            network = options.network and (mode, size, seed) == ("lake", least, options.seeds[0])
+            cells += scored(mode, size, seed, models, options.horizons, network, options.keep)
+            print(f"{mode}, {size} lakes, {seed}: {time.perf_counter() - begun:.0f} s", flush=True)
     seconds = round(time.perf_counter() - begun) if whole else None  # of a run that went on, the time tells nothing
     machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "seconds": seconds}
     result = {"machine": machine, "seeds": options.seeds, "protocol": "lakes", "cells": cells}
@@ -60,52 +70,80 @@ def main() -> None:
         PAGE.write_text(page, encoding="utf-8")
 
 
-def scored(mode: str, seed: int, models: list[str], horizons: list[int], network: bool, keep: Path | None) -> list[dict]:
-    """Return the figures of all models on one simulation."""
+def scored(mode: str, size: int, seed: int, models: list[str], horizons: list[int], network: bool, keep: Path | None) -> list[dict]:
+    """Return the figures of all models on one simulation of `size` lakes."""
     from glaciercast.hazard import features, records, verify
     from glaciercast.simulate import outbursts
 
-    made = outbursts.simulate(outbursts.OutburstSpec(mode=mode), seed)
+    seen = outbursts.SeenSpec() if network else outbursts.SeenSpec(images=0)
+    made = outbursts.simulate(outbursts.OutburstSpec(mode=mode, lakes=size, seen=seen), seed)
     lakes = records.make(made.tables, made.images)
     samples = features.make(lakes, horizons=horizons)
     found = []
     for names, days in ((models, horizons), (["network"] if network else [], [30])):
         if names:
-            folder = None if keep is None else keep / f"{mode}-{seed}"
+            folder = None if keep is None else keep / f"{mode}-{size}-{seed}"
             result = verify.verify(lakes, names, days, "lakes", truth=made.truth, samples=samples, keep=folder)
-            found += [brief(mode, seed, cell) for cell in result["cells"] if cell["model"] != "season" or names is models]
+            found += [brief(mode, size, seed, cell) for cell in result["cells"] if cell["model"] != "season" or names is models]
     return found
 
 
-def brief(mode: str, seed: int, cell: dict) -> dict:
+def brief(mode: str, size: int, seed: int, cell: dict) -> dict:
     """Return what the tables need of a cell."""
     kept = {key: cell[key] for key in ("model", "horizon", "floods", "samples", "lakes", "lake_years", "folds", "claim")}
     known = {key: cell["known"][key] for key in KEYS}
-    return {"mode": mode, "seed": seed, **kept, "known": known, "observed": {key: cell[key] for key in ("skill", "slope", "pr_auc")}}
+    observed = {key: cell[key] for key in ("skill", "slope", "pr_auc")}
+    return {"mode": mode, "size": size, "seed": seed, **kept, "known": known, "observed": observed}
 
 
 def document(result: dict) -> str:
     """Return the page of results."""
     cells = result["cells"]
-    years = {(cell["mode"], cell["seed"]): cell for cell in cells}
+    sizes = sorted({cell["size"] for cell in cells})
     lines = [
-        "Made by `python benchmarks/outlook.py --report`. Each seed gives 24 simulated lakes, watched for eight years, whose true "
-        "chance of a flood is known for every day. Lakes are left out in six groups: each is foretold by models that never saw it. Skill "
-        "is what the expected Brier score, mean((p − q)² + q(1 − q)) with the true chance q, gains on the seasonal base rate of the same "
-        "fold; the oracle foretells q itself. Brackets hold 95 % intervals by bootstrap over lakes and their years. Nothing was tuned on "
-        "these seeds.",
+        f"Made by `python benchmarks/outlook.py --report`. Each seed gives {_listed(sizes)} simulated lakes, watched for eight "
+        "years, whose true chance of a flood is known for every day. Lakes are left out in six groups: each is foretold by models that "
+        "never saw it. Skill is what the expected Brier score, mean((p − q)² + q(1 − q)) with the true chance q, gains on the seasonal "
+        "base rate of the same fold; the oracle foretells q itself. Brackets hold 95 % intervals by bootstrap over lakes and their years. "
+        "Nothing was tuned on these seeds.",
         "",
     ]
-    for mode, meaning in MODES.items():
-        own = [cell for cell in cells if cell["mode"] == mode]
+    if any(cell["mode"] == "lake" for cell in cells):
+        lines += ["### How many lakes it takes", "", *_curve(cells, sizes), ""]
+    lines += ["### Against the bars", "", *_verdicts(cells, sizes), ""]
+    for mode, size in itertools.product(MODES, sizes[::-1]):
+        own = [cell for cell in cells if (cell["mode"], cell["size"]) == (mode, size)]
         if own:
-            lines += [f"### {mode.capitalize()}: {meaning}", "", *_table(own), ""]
-    lines += ["### Against the bars", "", *_verdicts(cells), ""]
-    total = sum(each["lake_years"] for each in years.values()) / max(1, len(years))
+            lines += [f"### {mode.capitalize()}: {MODES[mode]}, {size} lakes", "", *_table(own), ""]
+    years = {(cell["mode"], cell["size"], cell["seed"]): cell["lake_years"] for cell in cells}
+    total = ", ".join(f"{np.mean([number for key, number in years.items() if key[1] == size]):.0f} of {size} lakes" for size in sizes)
     machine = result["machine"]
-    took = "" if machine["seconds"] is None else f" All took {machine['seconds']} s on {machine['cpus']} cores."
-    lines.append(f"Each simulation holds {total:.0f} scored lake-years on average.{took}")
+    took = "" if machine["seconds"] is None else f" All took {machine['seconds']} s on {machine['cpus']} cores that other work shared."
+    lines.append(f"Scored lake-years of a simulation, on average: {total}.{took}")
     return "\n".join(lines) + "\n"
+
+
+def _listed(sizes: list[int]) -> str:
+    *first, last = (str(size) for size in sizes)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _curve(cells: list[dict], sizes: list[int]) -> list[str]:
+    """Return the share of the oracle's gain by number of lakes: means over seeds, each seed in brackets."""
+    rows = ["| lakes | days | floods | oracle's skill | logistic's share of its gain | boosted's |", "|---|---|---|---|---|---|"]
+    for size, horizon in itertools.product(sizes, sorted({cell["horizon"] for cell in cells})):
+        own = [cell for cell in cells if (cell["mode"], cell["size"], cell["horizon"]) == ("lake", size, horizon)]
+        shares = [_shares([cell for cell in own if cell["model"] == name]) for name in ("logistic", "boosted")]
+        season = [cell for cell in own if cell["model"] == "season"]
+        floods = ", ".join(str(cell["floods"]) for cell in season)
+        oracle = np.mean([cell["known"]["skill_oracle"]["value"] for cell in season])
+        rows.append(f"| {size} | {horizon} | {floods} | {oracle:.3f} | {' | '.join(shares)} |")
+    return rows
+
+
+def _shares(cells: list[dict]) -> str:
+    found = [cell["known"]["share"]["value"] for cell in cells]
+    return f"{np.mean(found):.0%} ({', '.join(f'{each:.0%}' for each in found)})" if found else ""
 
 
 def _table(cells: list[dict]) -> list[str]:
@@ -123,23 +161,21 @@ def _table(cells: list[dict]) -> list[str]:
     return rows
 
 
-def _verdicts(cells: list[dict]) -> list[str]:
-    learnt = [cell for cell in cells if cell["model"] in {"logistic", "boosted", "network"}]
-    lines = []
-    for cell in sorted(learnt, key=lambda each: (each["mode"], each["horizon"], each["seed"])):
-        missed = misses(cell)
-        if missed:
-            lines.append(f"- {cell['model']}, {cell['mode']}, {cell['horizon']} days, seed {cell['seed']}: {'; '.join(missed)}")
-    best = [_best(cells, mode, horizon) for mode in ("lake",) for horizon in sorted({cell["horizon"] for cell in cells})]
-    head = [line for line in best if line]
+def _verdicts(cells: list[dict], sizes: list[int]) -> list[str]:
     bars = f"slope {SLOPES[0]} – {SLOPES[1]}, half of the oracle's gain, below {NONE} in size where lakes tell nothing"
-    return [
-        *head,
-        "",
-        f"Missed of the bars ({bars}) by learnt models:" if lines else f"All learnt models hold the bars ({bars}).",
-        "",
-        *lines,
-    ]
+    lines = [f"The bars: {bars}.", ""]
+    for size in sizes[::-1]:
+        learnt = [cell for cell in cells if cell["model"] in LEARNT and cell["size"] == size]
+        missed = [(cell, misses(cell)) for cell in sorted(learnt, key=lambda each: (each["mode"], each["horizon"], each["seed"]))]
+        told = [
+            f"  - {cell['model']}, {cell['mode']}, {cell['horizon']} days, seed {cell['seed']}: {'; '.join(why)}"
+            for cell, why in missed
+            if why
+        ]
+        modes = ", ".join(mode for mode in MODES if any(cell["mode"] == mode for cell in learnt))
+        said = f"{len(told)} of {len(learnt)} learnt models miss them:" if told else f"all {len(learnt)} learnt models hold them."
+        lines += [f"- With **{size} lakes** ({modes}) {said}", *told]
+    return lines
 
 
 def misses(cell: dict) -> list[str]:
@@ -153,24 +189,6 @@ def misses(cell: dict) -> list[str]:
     if cell["mode"] != "lake" and abs(known["skill"]["value"]) >= NONE:
         found.append(f"skill {known['skill']['value']:+.3f}")
     return found
-
-
-def _best(cells: list[dict], mode: str, horizon: int) -> str:
-    """Return the line of the best model at one horizon: means over seeds."""
-    own = [cell for cell in cells if (cell["mode"], cell["horizon"]) == (mode, horizon) and cell["model"] not in {"season", "network"}]
-    if not own:
-        return ""
-    means = {
-        name: np.mean([cell["known"]["skill"]["value"] for cell in own if cell["model"] == name])
-        for name in {cell["model"] for cell in own}
-    }
-    name = max(means, key=lambda each: means[each])
-    oracle = np.mean([cell["known"]["skill_oracle"]["value"] for cell in own if cell["model"] == name])
-    floods = sum(cell["floods"] for cell in own if cell["model"] == name)
-    return (
-        f"- {horizon} days: best is {name} with a skill of {means[name]:.3f}, {means[name] / oracle:.0%} of the oracle's {oracle:.3f} "
-        f"(means over seeds, {floods} floods)."
-    )
 
 
 def _figure(figure: dict) -> str:
