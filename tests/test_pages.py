@@ -12,7 +12,7 @@ pages = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(pages)
 
 
-@pytest.mark.parametrize("name", ["skill", "movement", "learnable", "lakes", "outlook", "warming"])
+@pytest.mark.parametrize("name", ["skill", "movement", "learnable", "lakes", "outlook", "outlook_real", "seasons", "warming"])
 def test_a_page_of_the_docs_is_made_of_its_committed_results(name):
     assert pages.page(name).read_text(encoding="utf-8") == pages.document(name)
 
