@@ -17,8 +17,8 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
-    "build", "composite", "forecast", "gapfill", "lakes", "leak", "learnable", "models", "movement", "outlook", "outlook_real", "scoring",
-    "seasons", "skill", "study", "training", "warming",
+    "build", "composite", "forecast", "gapfill", "lakes", "leak", "learnable", "models", "movement", "outlook", "outlook_network",
+    "outlook_real", "scoring", "seasons", "skill", "study", "training", "warming",
 )  # fmt: skip
 """Benchmarks whose page is ``document(results)``, with one newline at its end."""
 
