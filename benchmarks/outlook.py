@@ -1,15 +1,14 @@
 """The flood outlook on simulated lakes whose hazard is known: skill, share of the oracle's gain, reliability, and none where there is none.
 
 Usage: python benchmarks/outlook.py [--lakes 24 48 96] [--elsewhere 24 48] [--seeds 1000 1001] [--modes lake season shuffled]
-       [--models dates area_rule logistic boosted] [--horizons 7 30 90] [--network] [--keep FOLDER] [--report]
+       [--models dates area_rule logistic boosted] [--horizons 7 30 90] [--keep FOLDER] [--report]
 
 Each seed gives so many lakes, watched for eight years. Lakes are left out in six groups, so that each is foretold by models that never
 saw it. In the mode ``lake`` floods hang on how full a lake is, in ``season`` on the day of the year alone, and in ``shuffled`` the floods
 of the first are moved among lakes and years on their day of the year. ``--lakes`` are the numbers of lakes in the first mode,
 ``--elsewhere`` those in the others, where there is nothing to learn from lakes. Rules that learn little are run in the first mode with
-the most lakes alone. ``--network`` adds the network of images and series at 30 days, with the fewest lakes of the first seed in the mode
-``lake``. With ``--keep`` a stopped run goes on from where it was. With ``--report`` also writes benchmarks/results/outlook.json and
-docs/results/outlook.md. Nothing was tuned on seeds from 1000 on.
+the most lakes alone. With ``--keep`` a stopped run goes on from where it was. With ``--report`` also writes
+benchmarks/results/outlook.json and docs/results/outlook.md. Nothing was tuned on seeds from 1000 on. Networks: outlook_network.py.
 """
 
 from __future__ import annotations
@@ -34,9 +33,7 @@ MODES = {
 SLOPES, SHARE, NONE = (0.8, 1.2), 0.5, 0.02
 """The bars: reliability slope, share of the oracle's gain, skill where there is none."""
 KEYS = ("brier", "brier_season", "brier_oracle", "skill", "skill_oracle", "share", "slope")
-
-
-LEARNT = ("logistic", "boosted", "network")
+LEARNT = ("logistic", "boosted")
 
 
 def main() -> None:
@@ -47,18 +44,16 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--models", nargs="+", default=["dates", "area_rule", "logistic", "boosted"])
     parser.add_argument("--horizons", type=int, nargs="+", default=[7, 30, 90])
-    parser.add_argument("--network", action="store_true")
     parser.add_argument("--keep", type=Path, help="folder in which chances are kept")
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     begun, cells = time.perf_counter(), []
     whole = options.keep is None or not options.keep.exists()
-    least, most = min(options.lakes), max(options.lakes)
+    most = max(options.lakes)
     for mode, size, seed in itertools.product(options.modes, sorted({*options.lakes, *options.elsewhere}), options.seeds):
         if size in (options.lakes if mode == "lake" else options.elsewhere):
             models = [name for name in options.models if name in LEARNT or (size, mode) == (most, "lake")]
-            network = options.network and (mode, size, seed) == ("lake", least, options.seeds[0])
-            cells += scored(mode, size, seed, models, options.horizons, network, options.keep)
+            cells += scored(mode, size, seed, models, options.horizons, options.keep)
             print(f"{mode}, {size} lakes, {seed}: {time.perf_counter() - begun:.0f} s", flush=True)
     seconds = round(time.perf_counter() - begun) if whole else None  # of a run that went on, the time tells nothing
     machine = {"cpus": os.cpu_count(), "platform": platform.platform(), "seconds": seconds}
@@ -70,22 +65,17 @@ def main() -> None:
         PAGE.write_text(page, encoding="utf-8")
 
 
-def scored(mode: str, size: int, seed: int, models: list[str], horizons: list[int], network: bool, keep: Path | None) -> list[dict]:
+def scored(mode: str, size: int, seed: int, models: list[str], horizons: list[int], keep: Path | None) -> list[dict]:
     """Return the figures of all models on one simulation of `size` lakes."""
     from glaciercast.hazard import features, records, verify
     from glaciercast.simulate import outbursts
 
-    seen = outbursts.SeenSpec() if network else outbursts.SeenSpec(images=0)
-    made = outbursts.simulate(outbursts.OutburstSpec(mode=mode, lakes=size, seen=seen), seed)
+    made = outbursts.simulate(outbursts.OutburstSpec(mode=mode, lakes=size, seen=outbursts.SeenSpec(images=0)), seed)
     lakes = records.make(made.tables, made.images)
     samples = features.make(lakes, horizons=horizons)
-    found = []
-    for names, days in ((models, horizons), (["network"] if network else [], [30])):
-        if names:
-            folder = None if keep is None else keep / f"{mode}-{size}-{seed}"
-            result = verify.verify(lakes, names, days, "lakes", truth=made.truth, samples=samples, keep=folder)
-            found += [brief(mode, size, seed, cell) for cell in result["cells"] if cell["model"] != "season" or names is models]
-    return found
+    folder = None if keep is None else keep / f"{mode}-{size}-{seed}"
+    result = verify.verify(lakes, models, horizons, "lakes", truth=made.truth, samples=samples, keep=folder)
+    return [brief(mode, size, seed, cell) for cell in result["cells"]]
 
 
 def brief(mode: str, size: int, seed: int, cell: dict) -> dict:

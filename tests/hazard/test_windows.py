@@ -54,10 +54,6 @@ def test_the_newest_image_that_was_available():
         table = own.dropna(subset="image")
         assert number == table["image"].iloc[-1]
         assert age == pytest.approx((pd.Timestamp("2019-07-21") - table["time"].iloc[-1]) / pd.Timedelta(days=1), rel=1e-6)
-    pictures = windows.pixels(RECORDS, found, np.array([0, 1]))
-    assert pictures.shape == (2, 6, 24, 24)
-    np.testing.assert_array_equal(pictures[:, 3:], np.isfinite(RECORDS.images[found.images]))
-    np.testing.assert_array_equal(pictures[:, :3], np.nan_to_num(RECORDS.images[found.images]))
 
 
 def one_lake(**tables):
@@ -108,7 +104,6 @@ def test_steps_hold_means_of_their_days_and_say_what_was_observed():
     assert made.images[0] == -1
     assert np.isnan(made.image_age[0])
     assert (channel(made, "image_age") == 1).all()
-    assert not windows.pixels(found, made, np.array([0])).any()
 
 
 def test_reach_and_wrong_lengths():

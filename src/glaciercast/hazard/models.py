@@ -21,9 +21,9 @@ _PLACES = MappingProxyType(
         "area_rule": ("models_rules", ("areas",), "one threshold on how full the lake is, chosen by the cost ratio"),
         "logistic": ("models_logistic", SOURCES[:3], "logistic regression on all features, blended with the season"),
         "boosted": ("models_boosted", SOURCES[:3], "gradient-boosted trees on all features, blended with the season"),
-        "network": ("network", SOURCES, "network on images and series, blended with the season"),
-        "network_images": ("network", ("images",), "network on images alone"),
-        "network_series": ("network", SOURCES[:3], "network on series alone"),
+        "network": ("network", SOURCES, "logistic regression and small networks on images, series and features, blended with the season"),
+        "network_images": ("network", ("images",), "the same on images and past floods alone"),
+        "network_series": ("network", SOURCES[:3], "the same on series and features alone"),
     }
 )
 

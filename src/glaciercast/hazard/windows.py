@@ -9,7 +9,7 @@ import pandas as pd
 
 from glaciercast.errors import InputError
 from glaciercast.hazard import features_stats as stats
-from glaciercast.hazard.records import IMAGE_BANDS, IMAGE_SIDE, Records
+from glaciercast.hazard.records import Records
 from glaciercast.hazard.samples import Samples
 
 CHANNELS = ("area_share", "area_share_observed", "vx", "vx_observed", "vy", "vy_observed", "ground", "ground_observed", "ice_melting",
@@ -78,21 +78,6 @@ def of(records: Records, samples: Samples, steps: int = STEPS, days: int = DAYS)
             series[part] = own.series(issue, steps, days)
             series[part, :, -1] = np.fmin(1.0, ages[part] / reach(steps, days))[:, None]
     return Windows(series, images, ages)
-
-
-def pixels(records: Records, windows: Windows, chosen: np.ndarray) -> np.ndarray:
-    """Return the images of some samples, float32 (sample, 2 · band, y, x): reflectance with 0 for NaN, and which pixels were clear.
-
-    A sample without an image has zeros throughout.
-    """
-    number = windows.images[chosen]
-    found = np.zeros((len(number), 2 * len(IMAGE_BANDS), IMAGE_SIDE, IMAGE_SIDE), dtype="float32")
-    there = number >= 0
-    if there.any():
-        values = np.asarray(records.images[number[there]])
-        found[there, : len(IMAGE_BANDS)] = np.nan_to_num(values)
-        found[there, len(IMAGE_BANDS) :] = np.isfinite(values)
-    return found
 
 
 class _Own:
