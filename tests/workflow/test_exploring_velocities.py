@@ -170,6 +170,18 @@ def test_a_surge_stands_apart_from_the_season(write):
     assert row["in_surges"] >= 18 and row["amplitude"] == pytest.approx(12, abs=1.5) and row["mean"] == pytest.approx(80, abs=2)
 
 
+def test_pixels_have_the_season_outside_a_surge(write):
+    made = series()
+    inside = (made.time >= np.datetime64("2015-03-01")) & (made.time < np.datetime64("2016-09-01"))
+    scale = xr.where(inside, 8.0, 1.0)
+    for name in ("vx", "vy"):
+        made[name] = (made[name] * scale).transpose("time", "y", "x").astype("float32").assign_attrs(made[name].attrs)
+    motion = exploring_velocities.read(write(made), ExploreConfig()).motion
+    np.testing.assert_allclose(motion.along.amplitude, 12, atol=1.5)
+    np.testing.assert_allclose(motion.along.peak_day, 150, atol=8)
+    assert motion.sure.all()
+
+
 def test_the_command_writes_figures_json_and_page_and_refuses_another_run(write, tmp_path):
     path = write(table())
     command = ["explore", str(path), "--out", str(tmp_path / "run")]

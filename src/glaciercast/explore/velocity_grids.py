@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from glaciercast.explore.velocities import Read
 from glaciercast.explore.velocity import Motion
 from glaciercast.explore.velocity_files import Field
 from glaciercast.explore.zones import SURFACES, WHOLE, Zone, Zones
+from glaciercast.motion import season
 from glaciercast.sources import itslive_quality
 from glaciercast.sources.itslive_quality import QualityRules
 
@@ -55,8 +58,25 @@ def of(field: Field, settings: ExploreConfig) -> Read:
         _place(name, kind, inside, field, parts, along, error, motion, tuple(told), left_out, settings)
         for name, (kind, inside) in masks.items()
     ]
+    if motion is not None:
+        motion = _outside_surges(motion, along, error, places, fewest_of(settings, field.paired), settings)
     x, y = field.axes[1], field.axes[0]
     return Read(field.title, field.paired, False, tuple(places), tuple(notes), motion, where, (x, y))
+
+
+def _outside_surges(
+    motion: Motion, along: np.ndarray, error: np.ndarray, places: list[Place], fewest: int, settings: ExploreConfig
+) -> Motion:
+    """Return the fits with the season of each pixel from looks outside the surges of all zones: a surge is no season."""
+    quiet = np.ones(len(along), bool)
+    for place in places:
+        if place.kind != "point":
+            events, _ = speedups.surges(place.speed, settings.velocities.surge, settings.level)
+            quiet &= speedups.outside(events, place.first, place.second)
+    if quiet.all():
+        return motion
+    fit = season.fit(along[quiet], error[quiet], motion.first[quiet], motion.second[quiet], fewest)
+    return replace(motion, along=fit)
 
 
 def _series(field: Field, settings: ExploreConfig) -> tuple[Place, ...]:

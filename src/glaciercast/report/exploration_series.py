@@ -47,8 +47,8 @@ def drawn(path: str, found: Read, told: Sequence[Told], level: float) -> Drawn:
     figures: Drawn = {}
     if found.motion is not None and found.zones is not None and found.axes is not None:
         caption = (
-            f"{path}: speed of the mean velocity; amplitude of the seasonal cycle along the flow; the day on which it is fastest. Hatched: "
-            "too few looks, or (season) an amplitude of less than three errors."
+            f"{path}: speed of the mean velocity of all looks; amplitude of the seasonal cycle along the flow outside surges; the day on "
+            "which it is fastest. Hatched: too few looks, or (season) an amplitude of less than three errors."
         )
         figures[f"velocity-{slug(path)}"] = exploration_velocity.maps(path, found.motion, found.zones, found.axes, _words(found)), caption
     shown = [one for one in told if np.isfinite(one.place.values).any()]
