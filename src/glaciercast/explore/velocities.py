@@ -86,7 +86,7 @@ def tell(place: Place, paired: bool, clean: bool, settings: ExploreConfig) -> To
         "long_term": cycles.long_term(*part, fewest, settings.level) if row["amplitude"] is not None else {"reason": reason},
         "by_month": cycles.by_month(*part, row), "coverage": coverage(first + (second - first) / 2, place.looked.astype(float)),
         "yearly_peaks": [] if paired else speedups.yearly_peaks(place.speed),
-        "surges": [plain(event) for event in events], "no_surges": why or None, "told": list(place.told),
+        "surges": [event.plain() for event in events], "no_surges": why or None, "told": list(place.told),
     }  # fmt: skip
     return Told(place, told, kept, tuple(events))
 
@@ -127,19 +127,6 @@ NOTE = (
     "of a year, err together. The trend is Theil–Sen's of what the season leaves, with an interval that knows of autocorrelation. Looks "
     "in a surge are not in the season."
 )
-
-
-def plain(event: Surge) -> dict[str, Any]:
-    """Return a surge as plain JSON types: days as text, None for what has no end yet."""
-
-    def of(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [of(each) for each in value]
-        if isinstance(value, np.datetime64):
-            return None if np.isnat(value) else str(value.astype("datetime64[D]"))
-        return float(value)
-
-    return {key: of(getattr(event, key)) for key in event.__dataclass_fields__}
 
 
 def _months_spanned(found: Read) -> set[str]:

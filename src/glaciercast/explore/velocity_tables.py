@@ -11,6 +11,7 @@ from glaciercast.errors import InputError
 from glaciercast.explore import looks
 from glaciercast.explore.settings import ExploreConfig
 from glaciercast.explore.velocities import Read
+from glaciercast.sources import tables
 from glaciercast.sources.velocity_series import UNITS
 
 
@@ -22,23 +23,23 @@ def read(path: Path, settings: ExploreConfig) -> Read:
     InputError
         If it cannot be read, lacks velocities or times, is empty, has a cell that is no number or date, or holds nothing but NaN.
     """
-    table = _read(path)
+    table = tables.read(path)
     names = looks.names_of([str(name) for name in table.columns], settings.velocities, str(path))
     if settings.velocities.units not in (None, *UNITS):
         raise InputError(f"velocities.units: expected metres a year such as 'm/yr', found '{settings.velocities.units}'")
     wanted = ("vx", "vy") if "vx" in names and "vy" in names else ("speed",)
-    columns = {part: _numbers(table[names[part]], path) for part in (*wanted, "error") if part in names}
+    columns = {part: tables.numbers(table[names[part]], path) for part in (*wanted, "error") if part in names}
     if not any(np.isfinite(columns[part]).any() for part in wanted):
         raise InputError(f"{path}: expected velocities, found nothing but empty cells in '{names[wanted[0]]}'")
     dated = "first" in names and "second" in names
     if dated and settings.velocities.span_days is None:
-        first, second = (_dates(table[names[part]], path) for part in ("first", "second"))
+        first, second = (tables.dates(table[names[part]], path) for part in ("first", "second"))
         if len(wrong := np.flatnonzero(second <= first)):
             raise InputError(
                 f"{path}: line {wrong[0] + 2}: expected '{names['first']}' before '{names['second']}', found {second[wrong[0]]}"
             )
     elif "time" in names:
-        first, second = looks.spans(_dates(table[names["time"]], path), settings.velocities.span_days, str(path))
+        first, second = looks.spans(tables.dates(table[names["time"]], path), settings.velocities.span_days, str(path))
     else:
         raise InputError(f"{path}: expected a column of dates, found {', '.join(map(str, table.columns))}; 'velocities.time' names it")
     label = table[names["place"]].astype(str) if "place" in names else pd.Series(path.name.split(".")[0], table.index)
@@ -52,30 +53,3 @@ def read(path: Path, settings: ExploreConfig) -> Read:
         own = {part: values[at] for part, values in columns.items()}
         places.append(looks.place_of(str(name), "glacier", first[at], second[at], own, settings, paired))
     return Read(path.name, paired, True, tuple(places), (note,) if note else ())
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError, EOFError) as error:  # of the compression, the encoding or the columns; pandas' own are ValueErrors
-        raise InputError(f"{path}: cannot be read as a table: {' '.join(str(error).split())}") from error
-    if table.empty:
-        raise InputError(f"{path}: expected at least one line, found none")
-    return table
-
-
-def _numbers(column: pd.Series, path: Path) -> np.ndarray:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & column.notna() | np.isinf(numbers))
-    if wrong.size:
-        raise InputError(f"{path}: line {wrong[0] + 2}: expected a number as '{column.name}', found '{column.iloc[wrong[0]]}'")
-    return numbers.to_numpy("float64")
-
-
-def _dates(column: pd.Series, path: Path) -> np.ndarray:
-    times = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
-    wrong = np.flatnonzero(times.isna())
-    if wrong.size:
-        found = column.iloc[wrong[0]]
-        raise InputError(f"{path}: line {wrong[0] + 2}: expected a date such as 2020-05-01 as '{column.name}', found {found!r}")
-    return times.to_numpy("datetime64[ns]")

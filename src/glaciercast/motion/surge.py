@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -69,6 +70,18 @@ class Surge:
     def ongoing(self) -> bool:
         """Whether the series ends before the surge does."""
         return bool(np.isnat(self.end))
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain JSON types: days as text, None for what has no end yet."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value.astype("datetime64[D]"))
+    return float(value)
 
 
 def detect(

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from glaciercast.config import Config
 from glaciercast.errors import InputError, unknown
+from glaciercast.sources import tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,10 +60,15 @@ def read(path: str | Path, settings: VelocityTableConfig | None = None) -> xr.Da
     settings, path = settings or VelocityTableConfig(), Path(path)
     columns = {"vx": settings.vx, "vy": settings.vy, "v_error": settings.error, "v": settings.magnitude}
     wanted = {new: old for new, old in columns.items() if old is not None}
-    table = _read(path, [settings.glacier, settings.time, *wanted.values()])
-    lines = pd.DataFrame({"glacier": table[settings.glacier], "period": _periods(table[settings.time], settings.period, path)})
+    table = _checked(tables.read(path), [settings.glacier, settings.time, *wanted.values()], path)
+    lines = pd.DataFrame(
+        {
+            "glacier": table[settings.glacier],
+            "period": pd.DatetimeIndex(tables.dates(table[settings.time], path)).to_period(settings.period),
+        }
+    )
     for new, old in wanted.items():
-        lines[new] = _numbers(table[old], path)
+        lines[new] = tables.numbers(table[old], path)
     _check_lines(lines, path)
     calendar = pd.period_range(lines["period"].min(), lines["period"].max(), freq=settings.period)
     frames = {name: lines.pivot(index="period", columns="glacier", values=name).reindex(calendar) for name in wanted}
@@ -77,36 +83,11 @@ def read(path: str | Path, settings: VelocityTableConfig | None = None) -> xr.Da
     return made
 
 
-def _read(path: Path, needed: list[str]) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError, EOFError) as error:  # of the compression, the encoding or the columns; pandas' own are ValueErrors
-        raise InputError(f"{path}: cannot be read as a table: {' '.join(str(error).split())}") from error
+def _checked(table: pd.DataFrame, needed: list[str], path: Path) -> pd.DataFrame:
     for name in needed:
         if name not in table:
             raise InputError(f"{path}: {unknown('column', name, map(str, table.columns))}")
-    if table.empty:
-        raise InputError(f"{path}: expected at least one line, found none")
     return table
-
-
-def _numbers(column: pd.Series, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = np.flatnonzero(numbers.isna() & column.notna() | np.isinf(numbers))
-    if wrong.size:
-        raise InputError(f"{path}: line {wrong[0] + 2}: expected a number as '{column.name}', found '{column.iloc[wrong[0]]}'")
-    return numbers
-
-
-def _periods(column: pd.Series, period: Period, path: Path) -> pd.PeriodIndex:
-    times = pd.to_datetime(column, errors="coerce", format="ISO8601")
-    wrong = np.flatnonzero(times.isna())
-    if wrong.size:
-        found = column.iloc[wrong[0]]
-        raise InputError(f"{path}: line {wrong[0] + 2}: expected a date such as 2020-05-01 as '{column.name}', found {found!r}")
-    return pd.DatetimeIndex(times).to_period(period)
 
 
 def _check_lines(lines: pd.DataFrame, path: Path) -> None:

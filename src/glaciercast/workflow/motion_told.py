@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from glaciercast.motion.gnss import Station
-    from glaciercast.motion.surge import Surge, SurgeRule
+    from glaciercast.motion.surge import SurgeRule
 
 PUBLISHED = "itslive"
 
@@ -38,7 +37,7 @@ def surges(path: Path, rule: SurgeRule, sources: Sequence[str]) -> dict[str, lis
         except InputError as error:
             note(f"/velocity/{source}_series: {error}")
             continue
-        found[source] = [_plain(event) for event in events]
+        found[source] = [event.plain() for event in events]
     return found
 
 
@@ -109,16 +108,3 @@ def _ice(tree: xr.DataTree, series: xr.Dataset) -> np.ndarray | None:
         return None
     ice = terrain["ice"].values.astype("uint8")
     return np.asarray(warp.onto(ice, grid.of(terrain, "/terrain"), grid.of(series, "series"), "class", 0) > 0)
-
-
-def _plain(event: Surge) -> dict[str, Any]:
-    """Return a surge as plain JSON types: days as text, None for what has no end yet."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [plain(each) for each in value]
-        if isinstance(value, np.datetime64):
-            return None if np.isnat(value) else str(value.astype("datetime64[D]"))
-        return float(value)
-
-    return {key: plain(value) for key, value in dataclasses.asdict(event).items()}
