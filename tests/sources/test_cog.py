@@ -39,8 +39,7 @@ def _own(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(_own) -> Server:
-    tiff._learnt.clear()
-    tiff._confirmed.clear()
+    tiff.forget()
     _own.reset()
     return _own
 

@@ -26,8 +26,7 @@ class Bytes:
 
 @pytest.fixture(autouse=True)
 def _forget():
-    tiff._learnt.clear()
-    tiff._confirmed.clear()
+    tiff.forget()
 
 
 def made(**options) -> bytes:

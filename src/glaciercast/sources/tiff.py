@@ -66,6 +66,12 @@ class _Entry(NamedTuple):
         return SIZES.get(self.kind, 1) * self.number
 
 
+def forget() -> None:
+    """Forget what the headers read so far have taught, as a new process knows nothing of them."""
+    _learnt.clear()
+    _confirmed.clear()
+
+
 def directory(reader: Reader, location: str) -> bytes:
     """Read the first directory of a TIFF and return it as a TIFF of its own; twice, unless a file said the same before.
 
